@@ -1,0 +1,36 @@
+import type { Role } from '../contract/actor.js';
+import type { Timestamp, Uuid } from '../contract/scalars.js';
+
+/** @example { "name": "access-request service", "role": "publisher" } */
+export interface ApiKeyCreate {
+  /**
+   * Tells people and the audit log whose key it is.
+   * @minLength 1 name must have 1 to 100 characters
+   * @maxLength 100 name must have 1 to 100 characters
+   */
+  name: string;
+  role: Role;
+}
+
+export interface ApiKey {
+  id: Uuid;
+  name: string;
+  role: Role;
+  createdAt: Timestamp;
+  /** Name of the key that made this one. */
+  createdBy: string;
+}
+
+export interface ApiKeyWithSecret extends ApiKey {
+  /**
+   * The key itself. Shown this once: Mailroom keeps only a hash of it.
+   * @example "mr_EXAMPLE-keep-this-key-in-a-safe-place-00000000"
+   */
+  key: string;
+}
+
+export interface ApiKeyPage {
+  items: ApiKey[];
+  /** Ask for the next page with it; null on the last page. */
+  nextCursor: string | null;
+}

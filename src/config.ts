@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { StartError } from './errors.js';
+
+export type Role = 'all' | 'api' | 'worker';
+
+export interface Config {
+  readonly role: Role;
+  readonly host: string;
+  readonly port: number;
+  /** A worker listens (health and metrics only) when PORT is set; the other roles always do. */
+  readonly listens: boolean;
+  readonly dataDir: string;
+  /** null: Mailroom starts a Postgres of its own in the data folder. */
+  readonly databaseUrl: string | null;
+  /** null: the queues live in Postgres too. */
+  readonly redisUrl: string | null;
+  readonly adminKey: string | null;
+  /** Newest first; empty: a key file in the data folder. */
+  readonly secretKeys: readonly string[];
+  readonly retryBaseMs: number;
+  readonly logLevel: string;
+  readonly logFormat: 'json' | 'pretty';
+  /** Names this process in attempts and leases. */
+  readonly worker: string;
+  /** Variables that look like ours and are not. */
+  readonly unknownVariables: readonly string[];
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const KNOWN = [
+  'MAILROOM_ROLE', 'MAILROOM_HOST', 'MAILROOM_DATA_DIR', 'MAILROOM_ADMIN_KEY', 'MAILROOM_ADMIN_KEY_FILE', 'MAILROOM_SECRET_KEY',
+  'MAILROOM_SECRET_KEY_FILE', 'MAILROOM_RETRY_BASE_MS', 'MAILROOM_LOG_LEVEL', 'MAILROOM_LOG_FORMAT',
+];
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+/** A key that can be guessed in a day is none. */
+export const MIN_ADMIN_KEY_LENGTH = 8;
+export const MIN_SECRET_KEY_LENGTH = 16;
+
+/**
+ * Reads the environment, once, at the start. Every fault is a StartError of one line that names the variable.
+ * An empty variable counts as not set.
+ */
+export function readConfig(env: Environment, terminal: boolean): Config {
+  const role = oneOf(env, 'MAILROOM_ROLE', ['all', 'api', 'worker'] as const, 'all');
+  return Object.freeze({
+    role,
+    host: text(env, 'MAILROOM_HOST') ?? '127.0.0.1',
+    port: integer(env, 'PORT', 8080, 0, 65_535),
+    listens: role !== 'worker' || text(env, 'PORT') !== null,
+    dataDir: resolve(text(env, 'MAILROOM_DATA_DIR') ?? '.mailroom'),
+    databaseUrl: url(env, 'DATABASE_URL', ['postgres:', 'postgresql:']),
+    redisUrl: url(env, 'REDIS_URL', ['redis:', 'rediss:']),
+    adminKey: adminKey(env),
+    secretKeys: secretKeys(env),
+    retryBaseMs: integer(env, 'MAILROOM_RETRY_BASE_MS', 30_000, 1, 86_400_000),
+    logLevel: oneOf(env, 'MAILROOM_LOG_LEVEL', LOG_LEVELS, 'info'),
+    logFormat: oneOf(env, 'MAILROOM_LOG_FORMAT', ['json', 'pretty'] as const, terminal ? 'pretty' : 'json'),
+    worker: `${hostname()}:${process.pid}`,
+    unknownVariables: Object.keys(env).filter((name) => name.startsWith('MAILROOM_') && !KNOWN.includes(name)),
+  });
+}
+
+function text(env: Environment, name: string): string | null {
+  const value = env[name]?.trim();
+  return value ? value : null;
+}
+
+/** A variable X that may also be given as a file, X_FILE, as Docker and Kubernetes mount secrets. */
+function secret(env: Environment, name: string): string | null {
+  const [value, file] = [text(env, name), text(env, `${name}_FILE`)];
+  if (value !== null && file !== null) throw new StartError(`Set ${name} or ${name}_FILE, not both.`);
+  if (file === null) return value;
+  try {
+    const content = readFileSync(file, 'utf8').trim();
+    if (content) return content;
+  } catch (cause) {
+    throw new StartError(`${name}_FILE cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  throw new StartError(`${name}_FILE is empty.`);
+}
+
+function oneOf<T extends string>(env: Environment, name: string, values: readonly T[], fallback: T): T {
+  const value = text(env, name) ?? fallback;
+  if ((values as readonly string[]).includes(value)) return value as T;
+  throw new StartError(`${name} must be one of ${values.join(', ')}, not "${value}".`);
+}
+
+function integer(env: Environment, name: string, fallback: number, min: number, max: number): number {
+  const value = text(env, name);
+  if (value === null) return fallback;
+  if (/^\d{1,9}$/.test(value) && Number(value) >= min && Number(value) <= max) return Number(value);
+  throw new StartError(`${name} must be a whole number from ${min} to ${max}, not "${value}".`);
+}
+
+/** The value itself never stands in the message: it may hold a password. */
+function url(env: Environment, name: string, protocols: string[]): string | null {
+  const value = secret(env, name);
+  if (value === null) return null;
+  if (URL.canParse(value) && protocols.includes(new URL(value).protocol)) return value;
+  throw new StartError(`${name} must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}.`);
+}
+
+function adminKey(env: Environment): string | null {
+  const key = secret(env, 'MAILROOM_ADMIN_KEY');
+  if (key === null) return null;
+  if (key.length < MIN_ADMIN_KEY_LENGTH || !/^[\x21-\x7e]{1,255}$/.test(key)) {
+    throw new StartError(`MAILROOM_ADMIN_KEY must be ${MIN_ADMIN_KEY_LENGTH} to 255 printable ASCII characters without spaces.`);
+  }
+  return key;
+}
+
+function secretKeys(env: Environment): string[] {
+  const keys = (secret(env, 'MAILROOM_SECRET_KEY') ?? '').split(',').map((key) => key.trim()).filter(Boolean);
+  if (keys.some((key) => key.length < MIN_SECRET_KEY_LENGTH)) {
+    throw new StartError(`Each key of MAILROOM_SECRET_KEY must have at least ${MIN_SECRET_KEY_LENGTH} characters (make one with: openssl rand -base64 32).`);
+  }
+  return keys;
+}

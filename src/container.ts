@@ -1,0 +1,124 @@
+import type { Express } from 'express';
+import { ApiKeysController } from './api-keys/api-keys.controller.js';
+import { ApiKeysRepository } from './api-keys/api-keys.repository.js';
+import { ApiKeysService } from './api-keys/api-keys.service.js';
+import type { Config } from './config.js';
+import { connectDatabase, type Database } from './db/client.js';
+import { EmailTemplatesController } from './email-templates/email-templates.controller.js';
+import { EmailTemplatesService } from './email-templates/email-templates.service.js';
+import { DELIVERY_BATCH, deliverEmails, releaseDeferred } from './emails/deliver-emails.job.js';
+import { DeliveryRepository } from './emails/delivery.repository.js';
+import { EmailsController } from './emails/emails.controller.js';
+import { EmailsRepository } from './emails/emails.repository.js';
+import { EmailsService } from './emails/emails.service.js';
+import { EventTypesController } from './event-types/event-types.controller.js';
+import { EventTypesService } from './event-types/event-types.service.js';
+import { Coalescer } from './events/coalesce.js';
+import { EventsController } from './events/events.controller.js';
+import { EventsRepository } from './events/events.repository.js';
+import { EventsService } from './events/events.service.js';
+import { MATCH_BATCH, matchEvents } from './events/match-events.job.js';
+import { Metrics } from './health/metrics.js';
+import { readinessOf } from './health/readiness.js';
+import { createApp, createWorkerApp } from './http/app.js';
+import { IdempotencyRepository } from './idempotency/idempotency.repository.js';
+import { IdempotencyService } from './idempotency/idempotency.service.js';
+import type { Logger } from './logger.js';
+import { createJobQueue } from './queue/create-job-queue.js';
+import type { JobQueue } from './queue/job-queue.js';
+import type { KeyRing } from './secrets/key-ring.js';
+import { SmtpSettingsController } from './smtp-settings/smtp-settings.controller.js';
+import { SmtpSettingsRepository } from './smtp-settings/smtp-settings.repository.js';
+import { SmtpSettingsService } from './smtp-settings/smtp-settings.service.js';
+import { SubscriptionsController } from './subscriptions/subscriptions.controller.js';
+import { SubscriptionsRepository } from './subscriptions/subscriptions.repository.js';
+import { SubscriptionsService } from './subscriptions/subscriptions.service.js';
+import { startWorkers, type Workers } from './workers.js';
+
+export interface Container {
+  readonly database: Database;
+  readonly queue: JobQueue;
+  readonly apiKeys: ApiKeysService;
+  /** The HTTP side of this process's role. */
+  readonly app: Express;
+  /** Starts to work on jobs, in the roles that do. */
+  startWorkers(): Promise<void>;
+  /** Lets running work end, within the time that is left, and closes everything; the database last. */
+  close(graceMs: number): Promise<void>;
+}
+
+export interface ContainerOptions {
+  config: Config;
+  databaseUrl: string;
+  keys: KeyRing;
+  logger: Logger;
+  /** Sets the queues of several Mailrooms on one Redis apart. */
+  queuePrefix?: string;
+}
+
+/** Events that are published within this time share a job. */
+const COALESCE_MS = 3;
+
+/** The one place where the parts are made. */
+export async function createContainer({ config, databaseUrl, keys, logger, queuePrefix }: ContainerOptions): Promise<Container> {
+  const metrics = new Metrics();
+  const database = connectDatabase(databaseUrl, logger);
+  const backEnd = config.redisUrl === null ? { type: 'postgres' as const, url: databaseUrl } : { type: 'redis' as const, url: config.redisUrl };
+  const queue = await createJobQueue({ backEnd, logger, ...(queuePrefix && { prefix: queuePrefix }) });
+  const nudgeEmails = async (ids: string[]): Promise<void> => void (await queue.nudge(deliverEmails, batches(ids, DELIVERY_BATCH).map((emailIds) => ({ emailIds }))));
+  const nudges = new Coalescer<string>((eventIds) => queue.nudge(matchEvents, [{ eventIds }]), MATCH_BATCH, COALESCE_MS);
+
+  const emailsRepository = new EmailsRepository(database);
+  const eventsRepository = new EventsRepository(database);
+  const deliveries = new DeliveryRepository(database);
+  const idempotencyRepository = new IdempotencyRepository(database);
+
+  const apiKeys = new ApiKeysService(database, new ApiKeysRepository(database));
+  const eventTypes = new EventTypesService();
+  const emailTemplates = new EmailTemplatesService(eventTypes);
+  const smtpSettings = new SmtpSettingsService(database, new SmtpSettingsRepository(database), keys, () => void queue.nudge(releaseDeferred, [{}]));
+  const subscriptions = new SubscriptionsService(database, new SubscriptionsRepository(database), eventTypes);
+  const emails = new EmailsService(database, emailsRepository, smtpSettings, nudgeEmails);
+  const events = new EventsService(eventsRepository, eventTypes, emails, new IdempotencyService(database, idempotencyRepository), (ids) => nudges.add(ids));
+
+  metrics.gauge('mailroom_queue_jobs', 'Jobs in the queue by kind and state', ['kind', 'state'], async () => {
+    const depths = await Promise.all([matchEvents, deliverEmails].map(async (kind) => ({ kind: kind.name, ...(await queue.depth(kind)) })));
+    return depths.flatMap(({ kind, waiting, active }) => [[{ kind, state: 'waiting' }, waiting], [{ kind, state: 'active' }, active]] as [Record<'kind' | 'state', string>, number][]);
+  });
+  metrics.gauge('mailroom_emails_waiting', 'E-mails that are not finished, by status', ['status'], async () =>
+    Object.entries(await emailsRepository.waitingCounts()).map(([status, count]) => [{ status }, count]));
+
+  const operations = { readiness: readinessOf({ database: () => database.ping(), queue: () => queue.ping() }), metrics: metrics.text, answered: metrics.answered, logger };
+  const controllers = new Map<unknown, () => unknown>([
+    [ApiKeysController, () => new ApiKeysController(apiKeys)],
+    [EmailTemplatesController, () => new EmailTemplatesController(emailTemplates)],
+    [EmailsController, () => new EmailsController(emails)],
+    [EventTypesController, () => new EventTypesController(eventTypes)],
+    [EventsController, () => new EventsController(events)],
+    [SmtpSettingsController, () => new SmtpSettingsController(smtpSettings)],
+    [SubscriptionsController, () => new SubscriptionsController(subscriptions)],
+  ]);
+  const app = config.role === 'worker' ? createWorkerApp(operations) : createApp({ ...operations, controllers, holderOf: (key) => apiKeys.holderOf(key) });
+
+  let workers: Workers | null = null;
+  return {
+    database,
+    queue,
+    apiKeys,
+    app,
+    startWorkers: async () => {
+      if (config.role === 'api') return;
+      workers = await startWorkers({ config, logger, queue, database, deliveries, eventsRepository, idempotencyRepository, emails, emailTemplates, smtpSettings, metrics, nudgeEmails });
+    },
+    close: async (graceMs) => {
+      await nudges.close();
+      await workers?.close(graceMs);
+      await queue.close(graceMs);
+      await database.close();
+    },
+  };
+}
+
+export function batches<T>(items: T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
+}

@@ -1,0 +1,46 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+import type { Logger } from '../logger.js';
+import { Prisma, PrismaClient } from './generated/client.js';
+
+export { Prisma } from './generated/client.js';
+
+/** Either the client itself or a transaction of it: what a repository's methods take. */
+export type Tx = Prisma.TransactionClient;
+
+export interface Database {
+  readonly prisma: PrismaClient;
+  /** Throws when Postgres does not answer within 2 s. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const POOL = { idleTimeoutMillis: 30_000, connectionTimeoutMillis: 5_000, keepAlive: true };
+const PING_TIMEOUT_MS = 2_000;
+
+/** One pool for the process. `max` counts connections. */
+export function connectDatabase(url: string, logger: Logger, max = 10): Database {
+  const pool = new pg.Pool({ connectionString: url, max, ...POOL });
+  pool.on('error', (error) => logger.warn({ err: error }, 'an idle database connection was lost'));
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false }) });
+  return {
+    prisma,
+    ping: () => pingWithin(pool, PING_TIMEOUT_MS),
+    close: async () => {
+      await prisma.$disconnect();
+      await pool.end();
+    },
+  };
+}
+
+async function pingWithin(pool: pg.Pool, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  });
+  try {
+    await Promise.race([pool.query('SELECT 1'), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,104 @@
+import { Liquid, toValue, type Context, type Emitter, type Template } from 'liquidjs';
+import { escapeHtml } from './html-text.js';
+import { TemplateCache } from './template-cache.js';
+import { toTemplateError } from './liquid-error.js';
+import type { TemplatePart } from './template-error.js';
+
+export type MacroValue = string | number | boolean;
+
+/** Characters of source, the longest part that a template may have. */
+const PARSE_LIMIT = 65_536;
+/** Milliseconds for one part. A usual one takes about one; this leaves room for a busy machine and still frees the event loop soon. */
+const RENDER_LIMIT_MS = 500;
+/** Characters and list items that one rendering may make, its output included. */
+const MEMORY_LIMIT = 4_000_000;
+
+/** Everything else is refused: tags that read files (include, render, layout, block) and those that write a value past the escaping (cycle). */
+const TAGS = ['assign', 'capture', 'case', 'comment', 'for', 'break', 'continue', 'if', 'unless', 'raw', 'echo', 'liquid', '#'];
+
+/** Filters that take time in proportion to their input and evaluate no code of their own. */
+const FILTERS = [
+  'abs', 'append', 'at_least', 'at_most', 'capitalize', 'ceil', 'concat', 'date', 'default', 'divided_by', 'downcase', 'escape', 'escape_once',
+  'first', 'floor', 'join', 'last', 'lstrip', 'minus', 'modulo', 'newline_to_br', 'plus', 'prepend', 'raw', 'remove', 'remove_first', 'replace',
+  'replace_first', 'reverse', 'round', 'rstrip', 'size', 'slice', 'sort', 'split', 'strip', 'strip_html', 'strip_newlines', 'times', 'truncate',
+  'truncatewords', 'uniq', 'upcase', 'url_encode', 'xml_escape',
+];
+
+const keepOnly = (table: Record<string, unknown>, names: string[]): void =>
+  Object.keys(table).filter((name) => !names.includes(name)).forEach((name) => delete table[name]);
+
+/** Counts what is written, also into captures, which the engine's own memory limit overlooks. */
+class CountingEmitter implements Emitter {
+  buffer = '';
+
+  constructor(private readonly context: Context) {}
+
+  write(text: unknown): void {
+    const added = textOf(text);
+    this.context.memoryLimit.use(added.length);
+    this.buffer += added;
+  }
+}
+
+function textOf(input: unknown): string {
+  const value: unknown = toValue(input);
+  if (value === null || value === undefined) return '';
+  return Array.isArray(value) ? value.map(textOf).join('') : String(value);
+}
+
+function createEngine(outputEscape: (value: unknown) => string): Liquid {
+  const engine = new Liquid({
+    outputEscape, ownPropertyOnly: true, strictFilters: true, dynamicPartials: false, relativeReference: false, templates: {},
+    parseLimit: PARSE_LIMIT, renderLimit: RENDER_LIMIT_MS, memoryLimit: MEMORY_LIMIT, timezoneOffset: 0, locale: 'en-US',
+  });
+  keepOnly(engine.tags, TAGS);
+  keepOnly(engine.filters, FILTERS);
+  // `raw` is known, so that templates from elsewhere still work, but it does not switch the escaping off.
+  engine.registerFilter('raw', (value: unknown) => value);
+  const { renderer } = engine;
+  const renderTemplates = renderer.renderTemplates.bind(renderer);
+  renderer.renderTemplates = (templates, context, emitter = new CountingEmitter(context)) => renderTemplates(templates, context, emitter);
+  return engine;
+}
+
+/** HTML: each value is escaped once, when it is written, whatever filters it went through. */
+function createHtmlEngine(): Liquid {
+  const engine = createEngine((value) => escapeHtml(textOf(value)));
+  for (const name of ['escape', 'escape_once', 'xml_escape']) engine.registerFilter(name, (value: unknown) => value);
+  engine.registerFilter('newline_to_br', { raw: true, handler: (value: unknown) => escapeHtml(textOf(value)).replace(/\r?\n/g, '<br>\n') });
+  return engine;
+}
+
+const textEngine = createEngine(textOf);
+const htmlEngine = createHtmlEngine();
+const engineOf = (part: TemplatePart): Liquid => (part === 'htmlBody' ? htmlEngine : textEngine);
+
+/** The same few templates are rendered for most events; about 500 parsed ones take some ten megabytes. */
+const parsedTemplates = new TemplateCache<Template[]>(500);
+
+/** Parses a part of a template, or finds it already parsed. Throws a TemplateError. */
+function parsePart(source: string, part: TemplatePart): Template[] {
+  const kind = part === 'htmlBody' ? 'html' : 'text';
+  try {
+    return parsedTemplates.get(`${kind}:${source}`, () => engineOf(part).parse(source));
+  } catch (error) {
+    throw toTemplateError(error, 'TEMPLATE_SYNTAX', part, source);
+  }
+}
+
+/** Renders a part of a template with its values: HTML-escaped in `htmlBody`, as they are in the others. Throws a TemplateError. */
+export function renderPart(source: string, part: TemplatePart, values: Readonly<Record<string, MacroValue>>): string {
+  const templates = parsePart(source, part);
+  try {
+    // A copy without a prototype: the template sees nothing but the values, and changes none of the caller's.
+    return textOf(engineOf(part).renderSync(templates, Object.assign(Object.create(null), values)));
+  } catch (error) {
+    throw toTemplateError(error, 'TEMPLATE_RENDER', part, source);
+  }
+}
+
+/** The names that a part of a template takes from outside, each once. Throws a TemplateError when it cannot be parsed. */
+export function macrosOf(source: string, part: TemplatePart): string[] {
+  const engine = engineOf(part);
+  return engine.globalVariablesSync(parsePart(source, part));
+}

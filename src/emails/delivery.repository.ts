@@ -1,0 +1,198 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { Database } from '../db/client.js';
+import type { EmailStatus } from './emails.contract.js';
+
+/** An e-mail that this worker holds a lease on, with what it takes to send it. */
+export interface ClaimedEmail {
+  id: string;
+  eventId: string;
+  leaseId: string;
+  to: string;
+  messageId: string;
+  createdAt: Date;
+  status: EmailStatus;
+  tries: number;
+  attemptCount: number;
+  /** Milliseconds from now to the end of the retry window; negative when it is over. */
+  windowMs: number;
+}
+
+export interface EmailContent {
+  eventId: string;
+  subject: string;
+  textBody: string;
+  htmlBody: string;
+  replyTo: string | null;
+}
+
+/** An attempt that is about to say MAIL. */
+export interface StartMark {
+  id: string;
+  leaseId: string;
+}
+
+/** How an attempt ended. `number` is null when it never started (no connection): then it is counted now. */
+export interface OutcomeMark {
+  id: string;
+  leaseId: string;
+  number: number | null;
+  status: EmailStatus;
+  /** Milliseconds until the next attempt; null when none is planned. */
+  retryInMs: number | null;
+  startedAt: Date;
+  durationMs: number;
+  worker: string;
+  address: string | null;
+  port: number | null;
+  stage: string | null;
+  code: string | null;
+  reply: string | null;
+  enhancedCode: string | null;
+  message: string | null;
+  hint: string | null;
+  queueId: string | null;
+}
+
+export interface Started {
+  id: string;
+  attemptCount: number;
+  tries: number;
+}
+
+/** How long a lease holds without being renewed, by the database's clock. */
+export const LEASE_SECONDS = 10;
+
+/** The rows of deliveries: leases, marks, and what is due. Each method is one statement. */
+export class DeliveryRepository {
+  constructor(private readonly db: Database) {}
+
+  /** Takes a lease on those of `emailIds` that are due and that nobody holds. */
+  async claim(emailIds: string[], worker: string): Promise<ClaimedEmail[]> {
+    const leaseId = uuidv7();
+    return this.db.prisma.$queryRaw<ClaimedEmail[]>`
+      WITH due AS (
+        SELECT id FROM emails
+        WHERE id = ANY(${emailIds}::uuid[]) AND lease_id IS NULL AND status IN ('queued', 'deferred', 'unconfirmed') AND next_attempt_at <= now()
+        FOR UPDATE SKIP LOCKED
+      ), lease AS (
+        INSERT INTO delivery_leases (id, worker, expires_at)
+        SELECT ${leaseId}::uuid, ${worker}, now() + make_interval(secs => ${LEASE_SECONDS}) WHERE EXISTS (SELECT 1 FROM due)
+      )
+      UPDATE emails e SET lease_id = ${leaseId}::uuid, nudge_at = NULL FROM due WHERE e.id = due.id
+      RETURNING e.id, e.event_id AS "eventId", e.lease_id AS "leaseId", e.to_address AS "to", e.message_id AS "messageId", e.created_at AS "createdAt",
+        e.status, e.tries, e.attempt_count AS "attemptCount", (extract(epoch FROM e.give_up_at - now()) * 1000)::float8 AS "windowMs"`;
+  }
+
+  contents(eventIds: string[]): Promise<EmailContent[]> {
+    return this.db.prisma.$queryRaw<EmailContent[]>`
+      SELECT event_id AS "eventId", subject, text_body AS "textBody", html_body AS "htmlBody", reply_to AS "replyTo"
+      FROM email_contents WHERE event_id = ANY(${eventIds}::uuid[])`;
+  }
+
+  async renew(leaseIds: string[]): Promise<void> {
+    await this.db.prisma.$executeRaw`
+      UPDATE delivery_leases SET expires_at = now() + make_interval(secs => ${LEASE_SECONDS}) WHERE id = ANY(${leaseIds}::uuid[])`;
+  }
+
+  /**
+   * Gives back what was not started; it is due at once. An attempt whose end could not be recorded keeps the lease, which is over now:
+   * the sweeper takes it over.
+   */
+  async release(leaseId: string): Promise<void> {
+    await this.db.prisma.$executeRaw`
+      WITH rest AS (
+        UPDATE emails SET lease_id = NULL, nudge_at = now() WHERE lease_id = ${leaseId}::uuid AND status <> 'sending'
+      ), done AS (
+        DELETE FROM delivery_leases l WHERE l.id = ${leaseId}::uuid AND NOT EXISTS (SELECT 1 FROM emails e WHERE e.lease_id = l.id AND e.status = 'sending')
+      )
+      UPDATE delivery_leases l SET expires_at = now()
+      WHERE l.id = ${leaseId}::uuid AND EXISTS (SELECT 1 FROM emails e WHERE e.lease_id = l.id AND e.status = 'sending')`;
+  }
+
+  /**
+   * Writes outcomes and starts in one commit. A start counts only while its lease holds: an e-mail that was cancelled or taken over is
+   * left out of the answer and must not be sent. An outcome counts for the lease's holder; that a mail was sent is kept also when the
+   * lease was lost meanwhile, unless somebody else tries it already.
+   */
+  async mark(starts: StartMark[], outcomes: OutcomeMark[]): Promise<Started[]> {
+    return this.db.prisma.$queryRaw<Started[]>`
+      WITH o AS (
+        SELECT * FROM jsonb_to_recordset(${JSON.stringify(outcomes)}::jsonb) AS r(
+          id uuid, "leaseId" uuid, number int, status email_status, "retryInMs" float8, "startedAt" timestamptz, "durationMs" int, worker text,
+          address text, port int, stage text, code text, reply text, "enhancedCode" text, message text, hint text, "queueId" text)
+      ), ended AS (
+        UPDATE emails e SET
+          status = o.status, lease_id = NULL, updated_at = now(),
+          attempt_count = coalesce(o.number, e.attempt_count + 1), tries = CASE WHEN o.number IS NULL THEN e.tries + 1 ELSE e.tries END,
+          reason_code = CASE WHEN o.status <> 'sent' THEN o.code END, reason = CASE WHEN o.status <> 'sent' THEN o.message END,
+          next_attempt_at = now() + make_interval(secs => o."retryInMs" / 1000), nudge_at = now() + make_interval(secs => o."retryInMs" / 1000),
+          sent_at = CASE WHEN o.status = 'sent' THEN now() END, server_reply = CASE WHEN o.status = 'sent' THEN o.reply END,
+          server_queue_id = o."queueId"
+        FROM o
+        WHERE e.id = o.id AND (e.lease_id = o."leaseId" OR (o.status = 'sent' AND e.lease_id IS NULL AND e.attempt_count = o.number AND e.status <> 'sent'))
+        RETURNING e.id, e.attempt_count
+      ), attempts AS (
+        INSERT INTO email_attempts (email_id, number, started_at, duration_ms, worker, address, port, outcome, stage, code, reply, enhanced_code, message, hint)
+        SELECT o.id, ended.attempt_count, o."startedAt", o."durationMs", o.worker, o.address, o.port, o.status::text, o.stage, o.code, o.reply, o."enhancedCode", o.message, o.hint
+        FROM o JOIN ended USING (id)
+        ON CONFLICT (email_id, number) DO UPDATE SET outcome = excluded.outcome, duration_ms = excluded.duration_ms, address = excluded.address, port = excluded.port,
+          stage = excluded.stage, code = excluded.code, reply = excluded.reply, enhanced_code = excluded.enhanced_code, message = excluded.message, hint = excluded.hint
+      ), s AS (
+        SELECT * FROM jsonb_to_recordset(${JSON.stringify(starts)}::jsonb) AS r(id uuid, "leaseId" uuid)
+      )
+      UPDATE emails e SET status = 'sending', attempt_count = e.attempt_count + 1, tries = e.tries + 1, attempt_started_at = now(),
+        next_attempt_at = NULL, reason_code = NULL, reason = NULL, updated_at = now()
+      FROM s JOIN delivery_leases l ON l.id = s."leaseId" AND l.expires_at > now()
+      WHERE e.id = s.id AND e.lease_id = s."leaseId" AND e.status IN ('queued', 'deferred', 'unconfirmed')
+      RETURNING e.id, e.attempt_count AS "attemptCount", e.tries`;
+  }
+
+  /** Puts off, without an attempt, what a worker holds. */
+  async postpone(leaseId: string, seconds: number, code: string, reason: string): Promise<void> {
+    await this.db.prisma.$executeRaw`
+      UPDATE emails SET status = CASE WHEN status = 'queued' THEN 'deferred'::email_status ELSE status END, lease_id = NULL, reason_code = ${code}, reason = ${reason},
+        next_attempt_at = now() + make_interval(secs => ${seconds}), nudge_at = now() + make_interval(secs => ${seconds}), updated_at = now()
+      WHERE lease_id = ${leaseId}::uuid AND status <> 'sending'`;
+  }
+
+  /**
+   * Takes over what the leases of dead workers held. An attempt that was under way is in doubt: the e-mail becomes `unconfirmed`, with the
+   * attempt on record, and is due at once.
+   */
+  async takeOverExpired(): Promise<number> {
+    return this.db.prisma.$executeRaw`
+      WITH dead AS (
+        DELETE FROM delivery_leases WHERE id IN (SELECT id FROM delivery_leases WHERE expires_at < now() FOR UPDATE SKIP LOCKED) RETURNING id, worker
+      ), held AS (
+        SELECT e.id, e.status, e.attempt_count, e.attempt_started_at, dead.worker FROM emails e JOIN dead ON e.lease_id = dead.id FOR UPDATE OF e
+      ), doubtful AS (
+        INSERT INTO email_attempts (email_id, number, started_at, duration_ms, worker, outcome, code, message)
+        SELECT id, attempt_count, attempt_started_at, extract(epoch FROM now() - attempt_started_at)::int * 1000, worker, 'unconfirmed', 'WORKER_LOST', ${LOST}
+        FROM held WHERE status = 'sending'
+        ON CONFLICT DO NOTHING
+      )
+      UPDATE emails e SET lease_id = NULL, next_attempt_at = now(), nudge_at = now(), updated_at = now(),
+        status = CASE WHEN held.status = 'sending' THEN 'unconfirmed'::email_status ELSE held.status END,
+        reason_code = CASE WHEN held.status = 'sending' THEN 'WORKER_LOST' ELSE e.reason_code END,
+        reason = CASE WHEN held.status = 'sending' THEN ${LOST} ELSE e.reason END
+      FROM held WHERE e.id = held.id`;
+  }
+
+  /** Takes up to `limit` e-mails that are due, oldest first, and puts their next nudge off, so that each is enqueued once. */
+  async takeDue(limit: number): Promise<string[]> {
+    const rows = await this.db.prisma.$queryRaw<{ id: string }[]>`
+      UPDATE emails SET nudge_at = now() + interval '30 seconds'
+      WHERE id IN (SELECT id FROM emails WHERE nudge_at <= now() ORDER BY nudge_at LIMIT ${limit} FOR UPDATE SKIP LOCKED)
+      RETURNING id`;
+    return rows.map(({ id }) => id);
+  }
+
+  /** Makes a batch of deferred e-mails due now; answers how many, so that the caller goes on until none is left. */
+  async releaseDeferred(limit: number): Promise<number> {
+    return this.db.prisma.$executeRaw`
+      UPDATE emails SET next_attempt_at = now(), nudge_at = now()
+      WHERE id IN (SELECT id FROM emails WHERE status = 'deferred' AND lease_id IS NULL AND next_attempt_at > now() LIMIT ${limit} FOR UPDATE SKIP LOCKED)`;
+  }
+}
+
+const LOST = 'The worker died during the attempt, so it is not known whether the server took the mail (RFC 1047). It is sent again with the same Message-ID.';

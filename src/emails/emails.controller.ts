@@ -1,0 +1,66 @@
+import { Body, Get, Path, Post, Queries, Request, Route, Security, SuccessResponse, Tags } from '@tsoa/runtime';
+import { ApiController, type ApiRequest } from '../contract/api-controller.js';
+import type { Uuid } from '../contract/scalars.js';
+import type { EmailPage, EmailQuery, EmailRetryFilter, EmailsRetried, EmailWithAttempts } from './emails.contract.js';
+import type { EmailsService } from './emails.service.js';
+
+@Route('emails')
+@Tags('E-mails')
+export class EmailsController extends ApiController {
+  constructor(private readonly emails: EmailsService) {
+    super();
+  }
+
+  /**
+   * Lists the e-mails, newest first. A publisher sees those of its own events.
+   * @summary List e-mails
+   */
+  @Get()
+  @Security('apiKey', ['administrator', 'auditor', 'publisher'])
+  public async listEmails(@Request() req: ApiRequest, @Queries() query: EmailQuery): Promise<EmailPage> {
+    return this.emails.list(req.user, query);
+  }
+
+  /**
+   * Sends again all e-mails that match: those that are `failed`, `skipped`, `cancelled` or `unconfirmed`. Each gets a new retry window of three days.
+   * @summary Retry e-mails by filter
+   */
+  @Post('retry')
+  @Security('apiKey', ['administrator'])
+  @SuccessResponse(202, 'Accepted')
+  public async retryEmails(@Request() req: ApiRequest, @Body() body: EmailRetryFilter): Promise<EmailsRetried> {
+    return this.made(202, '/v1/emails?status=queued', await this.emails.retryMany(req.user, body));
+  }
+
+  /**
+   * One e-mail with all its attempts: which server address was tried, how far it came, and what the server said.
+   * @summary Read an e-mail
+   */
+  @Get('{id}')
+  @Security('apiKey', ['administrator', 'auditor', 'publisher'])
+  public async getEmail(@Request() req: ApiRequest, @Path() id: Uuid): Promise<EmailWithAttempts> {
+    return this.entity(await this.emails.get(req.user, id));
+  }
+
+  /**
+   * Queues an e-mail again that is `failed`, `skipped`, `cancelled` or `unconfirmed` (409 otherwise), with a new retry window of three days.
+   * @summary Retry an e-mail
+   */
+  @Post('{id}/retry')
+  @Security('apiKey', ['administrator'])
+  @SuccessResponse(202, 'Accepted')
+  public async retryEmail(@Request() req: ApiRequest, @Path() id: Uuid): Promise<EmailWithAttempts> {
+    return this.made(202, `/v1/emails/${id}`, await this.emails.retry(req.user, id));
+  }
+
+  /**
+   * Cancels an e-mail that waits (409 when it is being sent or finished). It can be retried later.
+   * @summary Cancel an e-mail
+   */
+  @Post('{id}/cancel')
+  @Security('apiKey', ['administrator'])
+  @SuccessResponse(200, 'Cancelled')
+  public async cancelEmail(@Request() req: ApiRequest, @Path() id: Uuid): Promise<EmailWithAttempts> {
+    return this.entity(await this.emails.cancel(req.user, id));
+  }
+}

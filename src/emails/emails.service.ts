@@ -1,0 +1,155 @@
+import { changeResource } from '../audit-log/change-resource.js';
+import type { Actor } from '../contract/actor.js';
+import { idSliceOf, pageOf } from '../contract/page.js';
+import type { Database, Tx } from '../db/client.js';
+import { invalid, MailroomError, notFound } from '../errors.js';
+import { addressKey } from '../smtp/mailbox-fault.js';
+import type { SmtpSettingsService } from '../smtp-settings/smtp-settings.service.js';
+import type { Email, EmailAttempt, EmailCounts, EmailPage, EmailQuery, EmailRetryFilter, EmailsRetried, EmailStatus, EmailWithAttempts } from './emails.contract.js';
+import type { AttemptRow, EmailFilter, EmailRow, EmailsRepository, NewContentRow } from './emails.repository.js';
+import { nextStatus, statusesWith } from './status.js';
+
+export type NewContent = NewContentRow;
+
+/** Tells the workers that these e-mails wait. Never fails: the rows are durable, the sweeper finds what a nudge missed. */
+type Nudge = (emailIds: string[]) => Promise<void>;
+
+export class EmailsService {
+  constructor(
+    private readonly db: Database,
+    private readonly emails: EmailsRepository,
+    private readonly settings: SmtpSettingsService,
+    readonly nudge: Nudge,
+  ) {}
+
+  /** Stores rendered contents and makes the e-mails of their events; answers the ids of those that wait, to be nudged after the commit. */
+  async make(tx: Tx, contents: NewContent[]): Promise<string[]> {
+    if (contents.length === 0) return [];
+    await this.emails.insertContents(tx, contents);
+    return this.emails.insertForSubscribers(tx, contents.map(({ eventId }) => eventId), await this.messageIdDomain());
+  }
+
+  async countsByEvent(eventIds: string[]): Promise<Map<string, EmailCounts>> {
+    const counts = new Map<string, EmailCounts>();
+    if (eventIds.length === 0) return counts;
+    for (const { eventId, status, count } of await this.emails.countsByEvent(eventIds)) {
+      counts.set(eventId, { ...(counts.get(eventId) ?? noEmails()), [status]: count });
+    }
+    return counts;
+  }
+
+  async list(actor: Actor, query: EmailQuery): Promise<EmailPage> {
+    const slice = idSliceOf(query);
+    const rows = await this.emails.list(slice, { ...filterOf(query), publisherKeyId: ownOnly(actor) });
+    return pageOf(rows, slice.limit, (row) => row.id, toEmail);
+  }
+
+  async get(actor: Actor, id: string): Promise<EmailWithAttempts> {
+    const row = await this.emails.find(this.db.prisma, id, ownOnly(actor));
+    if (row === null) throw notFound('e-mail', id);
+    return { ...toEmail(row), attempts: (await this.emails.attempts(id)).map(toAttempt) };
+  }
+
+  async retry(actor: Actor, id: string): Promise<EmailWithAttempts> {
+    await this.change(actor, id, 'retryAsked', (tx) => this.emails.requeue(tx, { id }));
+    await this.nudge([id]);
+    return this.get(actor, id);
+  }
+
+  async cancel(actor: Actor, id: string): Promise<EmailWithAttempts> {
+    await this.change(actor, id, 'cancelAsked', (tx) => this.emails.cancel(tx, id, `Cancelled by ${actor.name}.`));
+    return this.get(actor, id);
+  }
+
+  async retryMany(actor: Actor, filter: EmailRetryFilter): Promise<EmailsRetried> {
+    if (Object.values(filter).every((value) => value === undefined)) {
+      throw invalid('RETRY_FILTER_EMPTY', '', 'must name at least one of status, to, eventId, from, until');
+    }
+    const statuses = filter.status === undefined ? statusesWith('retryAsked') : [filter.status];
+    const { ids } = await changeResource(this.db, actor, {
+      type: 'emails',
+      id: 'retry',
+      apply: async (tx) => ({ ids: await this.emails.requeue(tx, { ...filterOf(filter), statuses }) }),
+      describe: ({ ids: retried }: { ids: string[] }) => ({ ...filter, retried: retried.length }),
+    });
+    await this.nudge(ids);
+    return { retried: ids.length };
+  }
+
+  private change(actor: Actor, id: string, outcome: 'retryAsked' | 'cancelAsked', write: (tx: Tx) => Promise<unknown>): Promise<EmailRow> {
+    return changeResource(this.db, actor, {
+      type: 'email',
+      id,
+      load: async (tx) => {
+        const row = await this.emails.lock(tx, id);
+        if (row === null) throw notFound('e-mail', id);
+        if (nextStatus(row.status, outcome) === null) throw notPossible(row.status, outcome);
+        return row;
+      },
+      apply: async (tx) => {
+        await write(tx);
+        return (await this.emails.find(tx, id))!;
+      },
+      describe: ({ status, toAddress }) => ({ status, to: toAddress }),
+    });
+  }
+
+  /** RFC 5322 §3.6.4: the right side of a Message-ID is a domain of ours. */
+  private async messageIdDomain(): Promise<string> {
+    const { settings } = await this.settings.get();
+    return settings.senderAddress?.split('@').at(-1)?.replace(/[^A-Za-z0-9.-]/g, '') || 'mailroom.invalid';
+  }
+}
+
+export const noEmails = (): EmailCounts => ({ queued: 0, sending: 0, sent: 0, deferred: 0, failed: 0, unconfirmed: 0, skipped: 0, cancelled: 0 });
+
+/** A publisher reads the outcome of what it published itself; the other readers everything. */
+const ownOnly = ({ role, keyId }: Actor): string | null => (role === 'publisher' ? keyId : null);
+
+function filterOf({ status, to, eventId, from, until }: EmailQuery | EmailRetryFilter): EmailFilter {
+  return {
+    statuses: status === undefined ? undefined : [status],
+    toKey: to === undefined ? undefined : addressKey(to),
+    eventId,
+    from: timeOf('from', from),
+    until: timeOf('until', until),
+  };
+}
+
+function timeOf(parameter: string, text: string | undefined): Date | undefined {
+  if (text === undefined) return undefined;
+  const time = new Date(text);
+  if (!Number.isNaN(time.getTime())) return time;
+  throw new MailroomError('invalid', 'TIME_INVALID', `${parameter} is no time that exists.`, [{ parameter, message: 'is no time that exists' }]);
+}
+
+function notPossible(status: EmailStatus, outcome: 'retryAsked' | 'cancelAsked'): MailroomError {
+  const [code, verb] = outcome === 'retryAsked' ? ['EMAIL_NOT_RETRYABLE', 'retried'] : ['EMAIL_NOT_CANCELLABLE', 'cancelled'];
+  return new MailroomError('conflict', code!, `The e-mail is ${status}; only one that is ${statusesWith(outcome).join(', ')} can be ${verb}.`);
+}
+
+function toEmail(row: EmailRow): Email {
+  return {
+    id: row.id,
+    eventId: row.eventId,
+    eventType: row.eventType,
+    subscriptionId: row.subscriptionId,
+    to: row.toAddress,
+    subject: row.subject,
+    status: row.status,
+    reason: row.reasonCode === null ? null : { code: row.reasonCode, message: row.reason ?? '' },
+    attemptCount: row.attemptCount,
+    nextAttemptAt: row.nextAttemptAt?.toISOString() ?? null,
+    messageId: row.messageId,
+    createdAt: row.createdAt.toISOString(),
+    updatedAt: row.updatedAt.toISOString(),
+    sentAt: row.sentAt?.toISOString() ?? null,
+    serverReply: row.serverReply,
+    serverQueueId: row.serverQueueId,
+    warnings: row.warnings,
+  };
+}
+
+function toAttempt({ number, startedAt, durationMs, worker, address, port, outcome, stage, code, reply, enhancedCode, message, hint }: AttemptRow): EmailAttempt {
+  return { number, startedAt: startedAt.toISOString(), durationMs, worker, address, port, outcome: outcome as EmailStatus, stage, code, reply, enhancedCode, message, hint };
+}

@@ -1,0 +1,81 @@
+import type { OutcomeMark, Started, StartMark } from './delivery.repository.js';
+
+type Write = (starts: StartMark[], outcomes: OutcomeMark[]) => Promise<Started[]>;
+
+interface Pending<Mark, Result> {
+  mark: Mark;
+  resolve(result: Result): void;
+  reject(error: unknown): void;
+}
+
+const OUTCOME_RETRIES = 120;
+const OUTCOME_RETRY_MS = 250;
+
+/**
+ * Group commit: what the connections of this worker want to record while one statement is under way goes into the next, together. A
+ * start is answered after its commit, so no MAIL command goes out before; an outcome too, so a connection goes on only when its last
+ * mail is on record.
+ */
+export class Marks {
+  private starts: Pending<StartMark, Started | null>[] = [];
+  private outcomes: Pending<OutcomeMark, void>[] = [];
+  private running = false;
+
+  constructor(private readonly write: Write) {}
+
+  /** The attempt's number; null when the e-mail must not be sent (cancelled, or taken over by another worker). */
+  start(mark: StartMark): Promise<Started | null> {
+    return new Promise((resolve, reject) => {
+      this.starts.push({ mark, resolve, reject });
+      this.flushSoon();
+    });
+  }
+
+  outcome(mark: OutcomeMark): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.outcomes.push({ mark, resolve, reject });
+      this.flushSoon();
+    });
+  }
+
+  /** After the callbacks of this turn, so that an outcome and the next start of a connection share the statement. */
+  private flushSoon(): void {
+    if (this.running) return;
+    this.running = true;
+    setImmediate(() => void this.flush());
+  }
+
+  private async flush(): Promise<void> {
+    while (this.starts.length > 0 || this.outcomes.length > 0) {
+      const [starts, outcomes] = [this.starts, this.outcomes];
+      [this.starts, this.outcomes] = [[], []];
+      await this.commit(starts, outcomes);
+    }
+    this.running = false;
+  }
+
+  private async commit(starts: Pending<StartMark, Started | null>[], outcomes: Pending<OutcomeMark, void>[]): Promise<void> {
+    try {
+      const started = await this.write(starts.map(({ mark }) => mark), outcomes.map(({ mark }) => mark));
+      const numbers = new Map(started.map((row) => [row.id, row]));
+      starts.forEach(({ mark, resolve }) => resolve(numbers.get(mark.id) ?? null));
+      outcomes.forEach(({ resolve }) => resolve());
+    } catch (error) {
+      starts.forEach(({ reject }) => reject(error));
+      outcomes.forEach((pending) => void this.retryOutcome(pending));
+    }
+  }
+
+  /** An outcome is worth waiting for: forgotten, the mail would be sent twice. It is tried for 30 s, then the lease's end decides. */
+  private async retryOutcome({ mark, resolve, reject }: Pending<OutcomeMark, void>): Promise<void> {
+    for (let left = OUTCOME_RETRIES; ; left -= 1) {
+      await new Promise((wake) => setTimeout(wake, OUTCOME_RETRY_MS));
+      try {
+        await this.write([], [mark]);
+        return resolve();
+      } catch (error) {
+        if (left === 0) return reject(error);
+      }
+    }
+  }
+}

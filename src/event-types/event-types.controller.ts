@@ -1,0 +1,32 @@
+import { Get, Path, Queries, Route, Security, Tags } from '@tsoa/runtime';
+import { ApiController } from '../contract/api-controller.js';
+import type { EventTypePage, EventTypeQuery, EventTypeResource } from './event-types.contract.js';
+import type { EventTypesService } from './event-types.service.js';
+
+@Route('event-types')
+@Tags('Event types')
+export class EventTypesController extends ApiController {
+  constructor(private readonly eventTypes: EventTypesService) {
+    super();
+  }
+
+  /**
+   * The catalogue, in the order of names.
+   * @summary List event types
+   */
+  @Get()
+  @Security('apiKey', ['administrator', 'auditor', 'publisher'])
+  public async listEventTypes(@Queries() query: EventTypeQuery): Promise<EventTypePage> {
+    return this.eventTypes.list(query);
+  }
+
+  /**
+   * One type with its properties: what to send when you publish it, and which macros its template has.
+   * @summary Read an event type
+   */
+  @Get('{name}')
+  @Security('apiKey', ['administrator', 'auditor', 'publisher'])
+  public async getEventType(@Path() name: string): Promise<EventTypeResource> {
+    return this.entity(this.eventTypes.get(name));
+  }
+}

@@ -1,0 +1,83 @@
+import { type Database, Prisma, type Tx } from '../db/client.js';
+import type { EventModel } from '../db/generated/models.js';
+import type { Slice } from '../contract/page.js';
+import type { PropertyValue } from './events.contract.js';
+
+export type EventRow = EventModel;
+
+export interface NewEvent {
+  id: string;
+  type: string;
+  properties: Record<string, PropertyValue>;
+  objectId: string | null;
+  occurredAt: string | null;
+}
+
+/** An event that a matcher has locked. */
+export interface UnmatchedEvent {
+  id: string;
+  type: string;
+  properties: Record<string, PropertyValue>;
+  occurredAt: Date;
+  /** Whether any subscription asks for it: without one nothing needs to be rendered. */
+  wanted: boolean;
+}
+
+export class EventsRepository {
+  constructor(private readonly db: Database) {}
+
+  /** One statement, however many. The sweeper enqueues what no nudge reached within 10 s. */
+  async insert(tx: Tx, events: NewEvent[], publisher: { name: string; keyId: string }): Promise<EventRow[]> {
+    const rows = JSON.stringify(events);
+    return tx.$queryRaw<EventRow[]>`
+      INSERT INTO events (id, type, properties, object_id, occurred_at, published_by, publisher_key_id, client_enabled, nudge_at)
+      SELECT r.id, r.type, r.properties, r."objectId", coalesce(r."occurredAt", now()), ${publisher.name}, ${publisher.keyId}::uuid,
+             s.server_address IS NOT NULL, now() + interval '10 seconds'
+      FROM jsonb_to_recordset(${rows}::jsonb) AS r(id uuid, type text, properties jsonb, "objectId" text, "occurredAt" timestamptz), smtp_settings s
+      RETURNING ${COLUMNS}`;
+  }
+
+  async find(id: string, publisherKeyId: string | null): Promise<EventRow | null> {
+    return this.db.prisma.event.findFirst({ where: { id, ...(publisherKeyId !== null && { publisherKeyId }) } });
+  }
+
+  list({ limit, after }: Slice, filter: { type?: string | undefined; publisherKeyId: string | null }): Promise<EventRow[]> {
+    return this.db.prisma.event.findMany({
+      where: {
+        ...(after !== null && { id: { lt: after } }),
+        ...(filter.type !== undefined && { type: filter.type }),
+        ...(filter.publisherKeyId !== null && { publisherKeyId: filter.publisherKeyId }),
+      },
+      orderBy: { id: 'desc' },
+      take: limit + 1,
+    });
+  }
+
+  /** Those of `ids` that nobody has matched yet and nobody else is matching. */
+  lockUnmatched(tx: Tx, ids: string[]): Promise<UnmatchedEvent[]> {
+    return tx.$queryRaw<UnmatchedEvent[]>`
+      SELECT e.id, e.type, e.properties, e.occurred_at AS "occurredAt",
+        EXISTS (SELECT 1 FROM subscriptions s WHERE s.enabled AND s.all_events AND (s.object_id IS NULL OR s.object_id = e.object_id))
+        OR EXISTS (SELECT 1 FROM subscriptions s WHERE s.enabled AND s.event_types @> ARRAY[e.type] AND (s.object_id IS NULL OR s.object_id = e.object_id))
+        AS wanted
+      FROM events e WHERE e.id = ANY(${ids}::uuid[]) AND e.matched_at IS NULL
+      FOR UPDATE OF e SKIP LOCKED`;
+  }
+
+  async markMatched(tx: Tx, ids: string[]): Promise<void> {
+    await tx.$executeRaw`UPDATE events SET matched_at = now(), nudge_at = NULL WHERE id = ANY(${ids}::uuid[])`;
+  }
+
+  /** Takes up to `limit` events that were left behind, oldest first, and puts their next nudge off, so that one sweep enqueues each once. */
+  async takeLeftBehind(limit: number): Promise<string[]> {
+    const rows = await this.db.prisma.$queryRaw<{ id: string }[]>`
+      UPDATE events SET nudge_at = now() + interval '30 seconds'
+      WHERE id IN (SELECT id FROM events WHERE nudge_at <= now() ORDER BY nudge_at LIMIT ${limit} FOR UPDATE SKIP LOCKED)
+      RETURNING id`;
+    return rows.map(({ id }) => id);
+  }
+}
+
+const COLUMNS = Prisma.sql`
+  id, type, properties, object_id AS "objectId", occurred_at AS "occurredAt", accepted_at AS "acceptedAt", published_by AS "publishedBy",
+  publisher_key_id AS "publisherKeyId", client_enabled AS "clientEnabled", matched_at AS "matchedAt", nudge_at AS "nudgeAt"`;

@@ -1,0 +1,86 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { Actor } from '../contract/actor.js';
+import { idSliceOf, pageOf } from '../contract/page.js';
+import type { Tx } from '../db/client.js';
+import type { EmailCounts } from '../emails/emails.contract.js';
+import { type EmailsService, noEmails } from '../emails/emails.service.js';
+import { notFound } from '../errors.js';
+import type { EventTypesService } from '../event-types/event-types.service.js';
+import { type Answer, claimOf, type IdempotencyService } from '../idempotency/idempotency.service.js';
+import type { AcceptedEvents, Event, EventBatch, EventPage, EventPublish, EventQuery, PropertyValue } from './events.contract.js';
+import type { EventRow, EventsRepository, NewEvent } from './events.repository.js';
+import { refuseInvalidEvents } from './validate.js';
+
+/** Tells the workers that these events wait. Never fails and never waits: the rows are durable, the sweeper finds what a nudge missed. */
+type Nudge = (eventIds: string[]) => void;
+
+export class EventsService {
+  constructor(
+    private readonly events: EventsRepository,
+    private readonly eventTypes: EventTypesService,
+    private readonly emails: EmailsService,
+    private readonly idempotency: IdempotencyService,
+    private readonly nudge: Nudge,
+  ) {}
+
+  async publish(actor: Actor, body: EventPublish, idempotencyKey: string | undefined): Promise<Answer<Event>> {
+    refuseInvalidEvents([body], this.isType, () => '');
+    const claim = claimOf(actor, 'publishEvent', idempotencyKey, body);
+    return this.nudged(await this.idempotency.once(claim, async (tx) => (await this.accept(tx, actor, [body]))[0]! as never), (event) => [event]);
+  }
+
+  async publishBatch(actor: Actor, body: EventBatch, idempotencyKey: string | undefined): Promise<Answer<AcceptedEvents>> {
+    refuseInvalidEvents(body.events, this.isType, (index) => `/events/${index}`);
+    const claim = claimOf(actor, 'publishEvents', idempotencyKey, body);
+    return this.nudged(await this.idempotency.once(claim, async (tx) => ({ items: await this.accept(tx, actor, body.events) }) as never), ({ items }) => items);
+  }
+
+  async get(actor: Actor, id: string): Promise<Event> {
+    const row = await this.events.find(id, ownOnly(actor));
+    if (row === null) throw notFound('event', id);
+    const counts = await this.emails.countsByEvent([id]);
+    return toEvent(row, counts.get(id));
+  }
+
+  async list(actor: Actor, query: EventQuery): Promise<EventPage> {
+    const slice = idSliceOf(query);
+    const rows = await this.events.list(slice, { type: query.type, publisherKeyId: ownOnly(actor) });
+    const counts = await this.emails.countsByEvent(rows.slice(0, slice.limit).map(({ id }) => id));
+    return pageOf(rows, slice.limit, (row) => row.id, (row) => toEvent(row, counts.get(row.id)));
+  }
+
+  private readonly isType = (name: string): boolean => this.eventTypes.find(name) !== null;
+
+  private async accept(tx: Tx, actor: Actor, events: EventPublish[]): Promise<Event[]> {
+    const made = events.map(toNewEvent);
+    const rows = new Map((await this.events.insert(tx, made, actor)).map((row) => [row.id, row]));
+    return made.map(({ id }) => toEvent(rows.get(id)!, undefined));
+  }
+
+  /** Only after the commit: a worker that is faster than us must find the rows. */
+  private nudged<T>(answer: Answer<T>, eventsOf: (response: T) => Event[]): Answer<T> {
+    if (!answer.replayed) this.nudge(eventsOf(answer.response).map(({ id }) => id));
+    return answer;
+  }
+}
+
+/** A publisher reads what it published itself; the other readers everything. */
+const ownOnly = ({ role, keyId }: Actor): string | null => (role === 'publisher' ? keyId : null);
+
+function toNewEvent({ type, properties, objectId, occurredAt }: EventPublish): NewEvent {
+  return { id: uuidv7(), type, properties: properties ?? {}, objectId: objectId ?? null, occurredAt: occurredAt ? new Date(occurredAt).toISOString() : null };
+}
+
+function toEvent(row: EventRow, counts: EmailCounts | undefined): Event {
+  return {
+    id: row.id,
+    type: row.type,
+    properties: row.properties as Record<string, PropertyValue>,
+    objectId: row.objectId,
+    occurredAt: row.occurredAt.toISOString(),
+    acceptedAt: row.acceptedAt.toISOString(),
+    publishedBy: row.publishedBy,
+    matchedAt: row.matchedAt?.toISOString() ?? null,
+    emails: counts ?? noEmails(),
+  };
+}

@@ -1,0 +1,35 @@
+import { type FieldError, MailroomError } from '../errors.js';
+import type { EventPublish, PropertyValue } from './events.contract.js';
+
+const MAX_PROPERTIES = 100;
+const MAX_TEXT = 8_192;
+const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
+
+/**
+ * Throws one problem that lists every fault of every event. An unknown type comes first, under its own code.
+ * @param pointerOf where the event with this index stands in the body
+ */
+export function refuseInvalidEvents(events: EventPublish[], isType: (name: string) => boolean, pointerOf: (index: number) => string): void {
+  const unknown = events.flatMap(({ type }, index) => (isType(type) ? [] : [{ pointer: `${pointerOf(index)}/type`, message: `names no event type: ${type}` }]));
+  if (unknown.length > 0) {
+    throw new MailroomError('invalid', 'EVENT_TYPE_UNKNOWN', `There is no event type ${events.find(({ type }) => !isType(type))!.type}. GET /v1/event-types lists those that exist.`, unknown);
+  }
+  const faults = events.flatMap((event, index) => eventFaults(event, pointerOf(index)));
+  if (faults.length > 0) {
+    throw new MailroomError('invalid', 'EVENT_INVALID', `${faults[0]!.pointer} ${faults[0]!.message}.`, faults.slice(0, 100));
+  }
+}
+
+function eventFaults({ properties = {}, occurredAt }: EventPublish, pointer: string): FieldError[] {
+  const faults = Object.entries(properties).flatMap(([name, value]) => propertyFaults(name, value, `${pointer}/properties/${name.slice(0, 100)}`));
+  if (Object.keys(properties).length > MAX_PROPERTIES) faults.unshift({ pointer: `${pointer}/properties`, message: `must hold at most ${MAX_PROPERTIES} properties` });
+  if (occurredAt != null && Number.isNaN(Date.parse(occurredAt))) faults.push({ pointer: `${pointer}/occurredAt`, message: 'is no time that exists' });
+  return faults;
+}
+
+function propertyFaults(name: string, value: PropertyValue, pointer: string): FieldError[] {
+  if (!NAME.test(name)) return [{ pointer, message: 'must have a name of letters, digits and underscores, at most 64, starting with a letter' }];
+  if (typeof value === 'string' && value.length > MAX_TEXT) return [{ pointer, message: `must have at most ${MAX_TEXT} characters` }];
+  if (typeof value === 'number' && !Number.isFinite(value)) return [{ pointer, message: 'is too large for a number' }];
+  return [];
+}

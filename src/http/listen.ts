@@ -1,0 +1,41 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Express } from 'express';
+import { StartError } from '../errors.js';
+
+export interface Listener {
+  /** Where people reach it, without a slash at the end. */
+  url: string;
+  /** Takes no new request, waits for the running ones, then cuts what is left after `graceMs`. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Starts to listen. A port in use, or one that this account may not open, is a StartError of one line. */
+export async function listen(app: Express, host: string, port: number): Promise<Listener> {
+  const server = createServer({ keepAliveTimeout: 65_000, headersTimeout: 20_000, requestTimeout: 60_000 }, app);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => reject(startError(cause, host, port)));
+    server.listen(port, host, resolve);
+  });
+  const { port: actual } = server.address() as AddressInfo;
+  return { url: `http://${shownHost(host)}:${actual}`, close: (graceMs) => close(server, graceMs) };
+}
+
+function startError(cause: NodeJS.ErrnoException, host: string, port: number): StartError {
+  if (cause.code === 'EADDRINUSE') return new StartError(`Port ${port} on ${host} is in use. Stop what uses it, or set PORT to another one.`, { cause });
+  if (cause.code === 'EACCES') return new StartError(`Port ${port} may not be opened by this account. Set PORT to one above 1023.`, { cause });
+  return new StartError(`Mailroom cannot listen on ${host}:${port}: ${cause.message}. Check MAILROOM_HOST and PORT.`, { cause });
+}
+
+/** A wildcard address is reached as localhost. */
+function shownHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::' || host === '127.0.0.1') return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+async function close(server: Server, graceMs: number): Promise<void> {
+  const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+  const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
+  server.closeIdleConnections();
+  await closed.finally(() => clearTimeout(cut));
+}

@@ -1,0 +1,44 @@
+import type { RequestHandler } from 'express';
+import { MailroomError } from '../errors.js';
+
+/** Deeper nesting than any of our resources needs by far. */
+const MAX_DEPTH = 20;
+
+/**
+ * Refuses what Postgres text and e-mail cannot carry: NUL and lone surrogates, anywhere in the body (told with a JSON pointer) or in the
+ * URL. Also bounds the nesting, so that nothing after it needs to. Walks with a list, not by recursion.
+ */
+export const wellFormed: RequestHandler = (req, _res, next) => {
+  refuseInUrl(req.url);
+  if (req.body !== null && typeof req.body === 'object') refuseInBody(req.body as object);
+  next();
+};
+
+function refuseInUrl(url: string): void {
+  if (/%00/.test(url)) throw new MailroomError('invalid', 'TEXT_INVALID', 'The URL holds a NUL character.');
+  decodeURIComponent(url.replace(/%(?![0-9a-fA-F]{2})/g, '%25')); // throws URIError on malformed UTF-8
+}
+
+function refuseInBody(body: object): void {
+  const open: { value: object; pointer: string; depth: number }[] = [{ value: body, pointer: '', depth: 1 }];
+  for (let next = open.pop(); next; next = open.pop()) {
+    if (next.depth > MAX_DEPTH) throw fault(next.pointer, 'JSON_TOO_DEEP', `is nested more than ${MAX_DEPTH} levels deep`);
+    for (const [key, value] of Object.entries(next.value) as [string, unknown][]) {
+      const pointer = `${next.pointer}/${key.replace(/~/g, '~0').replace(/\//g, '~1')}`;
+      refuseText(key, pointer);
+      if (typeof value === 'string') refuseText(value, pointer);
+      else if (value !== null && typeof value === 'object') open.push({ value, pointer, depth: next.depth + 1 });
+    }
+  }
+}
+
+function refuseText(text: string, pointer: string): void {
+  if (text.includes('\0')) throw fault(pointer, 'TEXT_INVALID', 'holds a NUL character (U+0000); remove it');
+  if (!text.isWellFormed()) throw fault(pointer, 'TEXT_INVALID', 'holds half of a surrogate pair; send well-formed Unicode');
+}
+
+/** The pointer itself may hold what was refused. */
+const fault = (pointer: string, code: string, message: string): MailroomError => {
+  const clean = pointer.toWellFormed().replaceAll('\0', '\uFFFD').slice(0, 300);
+  return new MailroomError('invalid', code, `${clean} ${message}.`, [{ pointer: clean, message }]);
+};

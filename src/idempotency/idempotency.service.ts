@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import type { Actor } from '../contract/actor.js';
+import type { Database, Prisma, Tx } from '../db/client.js';
+import { MailroomError } from '../errors.js';
+import type { IdempotencyClaim, IdempotencyRepository } from './idempotency.repository.js';
+
+const KEY = /^[\x21-\x7e]{1,255}$/;
+
+export interface Answer<T> {
+  response: T;
+  /** True when this is the answer to an earlier request with the same key. */
+  replayed: boolean;
+}
+
+export class IdempotencyService {
+  constructor(
+    private readonly db: Database,
+    private readonly claims: IdempotencyRepository,
+  ) {}
+
+  /**
+   * Runs `work` once for each Idempotency-Key of a caller and operation; without a key, each time. Its effect and its answer are kept in
+   * one transaction, so a process that dies leaves both or none. The same key with another body is 422, while the first request is
+   * still at work 409.
+   */
+  async once<T extends Prisma.InputJsonValue>(claim: IdempotencyClaim | null, work: (tx: Tx) => Promise<T>): Promise<Answer<T>> {
+    if (claim === null) return { response: await work(this.db.prisma), replayed: false };
+    return this.db.prisma.$transaction(async (tx) => {
+      if (!(await this.claims.tryLock(tx, claim))) throw inProgress(claim.key);
+      const first = await this.claims.find(tx, claim);
+      if (first !== null) return { response: replay<T>(first, claim), replayed: true };
+      const response = await work(tx);
+      await this.claims.keep(tx, claim, response);
+      return { response, replayed: false };
+    });
+  }
+}
+
+/** Bodies are compared by content: the order of properties does not matter. */
+export function claimOf(actor: Actor, operation: string, key: string | undefined, body: unknown): IdempotencyClaim | null {
+  if (key === undefined) return null;
+  if (!KEY.test(key)) {
+    throw new MailroomError('invalid', 'IDEMPOTENCY_KEY_INVALID', 'An Idempotency-Key has 1 to 255 visible ASCII characters.', [
+      { parameter: 'Idempotency-Key', message: 'must have 1 to 255 visible ASCII characters' },
+    ]);
+  }
+  return { apiKeyId: actor.keyId, operation, key, requestHash: createHash('sha256').update(JSON.stringify(body, inKeyOrder)).digest() };
+}
+
+function inKeyOrder(_name: string, value: unknown): unknown {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
+}
+
+function replay<T>(first: { requestHash: Uint8Array; response: unknown }, claim: IdempotencyClaim): T {
+  if (claim.requestHash.equals(first.requestHash)) return first.response as T;
+  throw new MailroomError('keyReused', 'IDEMPOTENCY_KEY_REUSED', `The Idempotency-Key ${claim.key} was used for another body in the last 24 hours. Use a new key for a new request.`, [
+    { parameter: 'Idempotency-Key', message: 'was used for another body' },
+  ]);
+}
+
+const inProgress = (key: string): MailroomError =>
+  new MailroomError('conflict', 'IDEMPOTENCY_KEY_IN_PROGRESS', `A request with the Idempotency-Key ${key} is being worked on. Repeat yours in a moment.`);

@@ -1,0 +1,33 @@
+import { readConfig } from './config.js';
+import { StartError } from './errors.js';
+import { createLogger } from './logger.js';
+import { start } from './start.js';
+import { welcome } from './welcome.js';
+
+/** A stop that hangs is ended by force; the embedded Postgres then stops by itself. */
+const STOP_LIMIT_MS = 9_800;
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env, process.stdout.isTTY === true);
+  const logger = createLogger({ level: config.logLevel, format: config.logFormat });
+  for (const name of config.unknownVariables) logger.warn(`${name} is not a variable of Mailroom; it has no effect`);
+  const mailroom = await start(config, logger, (text) => console.log(text));
+  console.log(welcome(config, mailroom));
+  let stopping = false;
+  const stop = (signal: string): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    logger.info({ signal }, 'stopping: running work ends first');
+    setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
+    void mailroom.stop().then(() => process.exit(0), (error: unknown) => {
+      logger.error({ err: error }, 'the stop failed');
+      process.exit(1);
+    });
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof StartError ? `Mailroom cannot start: ${error.message}` : error);
+  process.exit(1);
+});
