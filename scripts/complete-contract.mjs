@@ -84,7 +84,7 @@ function completeOperation(operation, method, path) {
       content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
     };
   }
-  addHeaders(operation, method, path);
+  addHeaders(operation, method);
 }
 
 function problemsOf(operation, method, path, roles) {
@@ -102,7 +102,7 @@ function problemsOf(operation, method, path, roles) {
   ];
 }
 
-function addHeaders(operation, method, path) {
+function addHeaders(operation, method) {
   const parameters = (operation.parameters ?? []).map(({ name }) => name);
   for (const [status, response] of Object.entries(operation.responses)) {
     const isList = method === 'get' && parameters.includes('limit');

@@ -6,7 +6,7 @@ import { Deliverer } from './emails/deliverer.js';
 import type { DeliveryRepository } from './emails/delivery.repository.js';
 import type { EmailsService } from './emails/emails.service.js';
 import { Leases } from './emails/leases.js';
-import { Pace, PaceRepository } from './emails/pace.js';
+import { Pace } from './emails/pace.js';
 import { RelaySessions } from './emails/relay-sessions.js';
 import { Sweeper } from './emails/sweeper.js';
 import type { EventsRepository } from './events/events.repository.js';
@@ -55,7 +55,7 @@ export async function startWorkers(parts: WorkerParts): Promise<Workers> {
     deliveries,
     leases,
     sessions,
-    pace: new Pace(new PaceRepository(database)),
+    pace: new Pace(deliveries),
     retries: { baseMs: config.retryBaseMs, random: Math.random },
     worker: config.worker,
     logger,

@@ -51,7 +51,7 @@ function refuseStale(ifMatch: string | undefined, version: number | undefined): 
 
 async function record<Before extends Row, After extends Row>(tx: Tx, actor: Actor, change: ResourceChange<Before, After>, before: Before, after: After): Promise<void> {
   const shown = (row: Before | After): Prisma.InputJsonValue | typeof Prisma.DbNull =>
-    row === null ? Prisma.DbNull : change.describe(row as NonNullable<Before> | NonNullable<After>);
+    row === null ? Prisma.DbNull : change.describe(row);
   await tx.auditEntry.create({
     data: {
       id: uuidv7(),

@@ -1,8 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import type { SchemaEngine } from '@prisma/schema-engine-wasm';
 import pg from 'pg';
 import { StartError } from '../errors.js';
-import { loadSchemaEngine } from './schema-engine.js';
+import { withSchemaEngine } from './schema-engine.js';
 
 const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url));
 /** Any fixed number serves; all Mailroom processes of one database take the same lock. */
@@ -22,7 +23,7 @@ export async function committedMigrations(): Promise<Migration[]> {
 }
 
 /** The form in which the schema engine takes migrations. */
-export function migrationList(migrations: Migration[]): Parameters<Awaited<ReturnType<typeof loadSchemaEngine>>['applyMigrations']>[0]['migrationsList'] {
+export function migrationList(migrations: Migration[]): Parameters<SchemaEngine['applyMigrations']>[0]['migrationsList'] {
   return {
     baseDir: MIGRATIONS,
     lockfile: { path: 'migration_lock.toml', content: 'provider = "postgresql"\n' },
@@ -32,10 +33,10 @@ export function migrationList(migrations: Migration[]): Parameters<Awaited<Retur
 }
 
 async function appliedNames(client: pg.Client): Promise<Set<string>> {
-  const table = await client.query(`SELECT to_regclass('_prisma_migrations') AS name`);
-  if (table.rows[0].name === null) return new Set();
-  const { rows } = await client.query('SELECT migration_name AS name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL');
-  return new Set(rows.map((row: { name: string }) => row.name));
+  const table = await client.query<{ name: string | null }>(`SELECT to_regclass('_prisma_migrations') AS name`);
+  if (table.rows[0]!.name === null) return new Set();
+  const { rows } = await client.query<{ name: string }>('SELECT migration_name AS name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL');
+  return new Set(rows.map(({ name }) => name));
 }
 
 async function refuseOldServer(client: pg.Client): Promise<void> {
@@ -67,7 +68,7 @@ async function underStartLock<T>(url: string, work: (client: pg.Client) => Promi
  * Brings the database to the committed migrations, once, however many processes start at the same time, then runs `prepare` under
  * the same lock (first rows that must be made once). A database that is up to date costs one query.
  */
-export async function migrate(url: string, prepare: () => Promise<void> = async () => undefined): Promise<string[]> {
+export async function migrate(url: string, prepare: () => Promise<void> = () => Promise.resolve()): Promise<string[]> {
   return underStartLock(url, async (client) => {
     await refuseOldServer(client);
     const [committed, applied] = [await committedMigrations(), await appliedNames(client)];
@@ -79,12 +80,9 @@ export async function migrate(url: string, prepare: () => Promise<void> = async 
 }
 
 async function apply(url: string, migrations: Migration[]): Promise<void> {
-  const engine = await loadSchemaEngine(url);
   try {
-    await engine.applyMigrations({ migrationsList: migrationList(migrations), filters: { externalTables: [], externalEnums: [] } });
+    await withSchemaEngine(url, (engine) => engine.applyMigrations({ migrationsList: migrationList(migrations), filters: { externalTables: [], externalEnums: [] } }));
   } catch (cause) {
     throw new StartError(`The database could not be migrated: ${(cause as Error).message}`, { cause });
-  } finally {
-    engine.free();
   }
 }

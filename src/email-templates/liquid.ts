@@ -9,7 +9,7 @@ export type MacroValue = string | number | boolean;
 /** Characters of source, the longest part that a template may have. */
 const PARSE_LIMIT = 65_536;
 /** Milliseconds for one part. A usual one takes about one; this leaves room for a busy machine and still frees the event loop soon. */
-const RENDER_LIMIT_MS = 500;
+const RENDER_LIMIT_MS = 1000;
 /** Characters and list items that one rendering may make, its output included. */
 const MEMORY_LIMIT = 4_000_000;
 
@@ -40,10 +40,12 @@ class CountingEmitter implements Emitter {
   }
 }
 
+/** What is written for a value; the engine's own objects, such as `forloop`, have no text. */
 function textOf(input: unknown): string {
   const value: unknown = toValue(input);
-  if (value === null || value === undefined) return '';
-  return Array.isArray(value) ? value.map(textOf).join('') : String(value);
+  if (typeof value === 'string') return value;
+  if (Array.isArray(value)) return value.map(textOf).join('');
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
 }
 
 function createEngine(outputEscape: (value: unknown) => string): Liquid {
@@ -91,7 +93,7 @@ export function renderPart(source: string, part: TemplatePart, values: Readonly<
   const templates = parsePart(source, part);
   try {
     // A copy without a prototype: the template sees nothing but the values, and changes none of the caller's.
-    return textOf(engineOf(part).renderSync(templates, Object.assign(Object.create(null), values)));
+    return textOf(engineOf(part).renderSync(templates, Object.assign(Object.create(null) as object, values)));
   } catch (error) {
     throw toTemplateError(error, 'TEMPLATE_RENDER', part, source);
   }

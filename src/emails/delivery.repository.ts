@@ -187,6 +187,15 @@ export class DeliveryRepository {
     return rows.map(({ id }) => id);
   }
 
+  /** Takes the relay's next slot; answers how many milliseconds to wait for it. */
+  async takeSlot(relay: string, intervalMs: number): Promise<number> {
+    const [row] = await this.db.prisma.$queryRaw<{ waitMs: number }[]>`
+      INSERT INTO relay_paces AS p (relay, next_slot_at) VALUES (${relay}, clock_timestamp() + make_interval(secs => ${intervalMs / 1_000}))
+      ON CONFLICT (relay) DO UPDATE SET next_slot_at = greatest(p.next_slot_at, clock_timestamp()) + make_interval(secs => ${intervalMs / 1_000})
+      RETURNING (extract(epoch FROM next_slot_at - clock_timestamp()) * 1000 - ${intervalMs})::float8 AS "waitMs"`;
+    return Math.max(0, row!.waitMs);
+  }
+
   /** Makes a batch of deferred e-mails due now; answers how many, so that the caller goes on until none is left. */
   async releaseDeferred(limit: number): Promise<number> {
     return this.db.prisma.$executeRaw`

@@ -125,7 +125,7 @@ function timeOf(parameter: string, text: string | undefined): Date | undefined {
 
 function notPossible(status: EmailStatus, outcome: 'retryAsked' | 'cancelAsked'): MailroomError {
   const [code, verb] = outcome === 'retryAsked' ? ['EMAIL_NOT_RETRYABLE', 'retried'] : ['EMAIL_NOT_CANCELLABLE', 'cancelled'];
-  return new MailroomError('conflict', code!, `The e-mail is ${status}; only one that is ${statusesWith(outcome).join(', ')} can be ${verb}.`);
+  return new MailroomError('conflict', code, `The e-mail is ${status}; only one that is ${statusesWith(outcome).join(', ')} can be ${verb}.`);
 }
 
 function toEmail(row: EmailRow): Email {

@@ -15,8 +15,8 @@ export function operationsRoutes(parts: OperationsParts): Router {
   router.get('/health/ready', async (_req, res) => {
     const faults = await parts.readiness();
     const ready = Object.values(faults).every((fault) => fault === null);
-    const shown = Object.entries(faults).map(([name, fault]) => [name, fault === null ? { status: 'up' } : { status: 'down', detail: fault }]);
-    res.status(ready ? 200 : 503).set('Cache-Control', 'no-store').json({ status: ready ? 'up' : 'down', parts: Object.fromEntries(shown) });
+    const shown = Object.entries(faults).map(([name, fault]) => [name, fault === null ? { status: 'up' } : { status: 'down', detail: fault }] as const);
+    res.status(ready ? 200 : 503).set('Cache-Control', 'no-store').json({ status: ready ? 'up' : 'down', parts: Object.fromEntries(shown) as object });
   });
   router.get('/metrics', async (_req, res) => {
     const { contentType, text } = await parts.metrics();

@@ -33,7 +33,11 @@ export function requestLog(logger: Logger, answered: (request: AnsweredRequest) 
   };
 }
 
-const routeOf = (req: Request): string => (typeof req.route?.path === 'string' ? req.route.path : 'other');
+function routeOf(req: Request): string {
+  const { path } = (req.route ?? {}) as { path?: unknown };
+  return typeof path === 'string' ? path : 'other';
+}
+
 const actorName = (req: Request): string | undefined => (req as { user?: Actor }).user?.name;
 
 function levelOf(req: Request, res: Response): 'debug' | 'info' | 'warn' {

@@ -36,7 +36,7 @@ export const appliance: Drafts = {
   ShutdownAppliance: onAppliance({
     accent: 'warning',
     heading: 'The appliance is shutting down',
-    lead: `${APPLIANCE} was told to shut down${BY_USER}.`,
+    lead: `A shutdown of ${THE_APPLIANCE} was ordered${BY_USER}.`,
     meaning: 'It is not available until somebody switches it on again.',
     next: UNPLANNED,
   }),
@@ -120,7 +120,7 @@ export const appliance: Drafts = {
     heading: 'E-mails could not be delivered',
     lead: '{% if FailedCount == 1 %}One e-mail{% elsif FailedCount %}{{ FailedCount }} e-mails{% else %}E-mails{% endif %} about '
       + '{% if FailedEventName %}the event {{ FailedEventName }}{% else %}an event{% endif %} could not be delivered and will not be tried again.',
-    meaning: 'Those who subscribed to it do not know of it yet.',
+    meaning: 'The people who should have got them do not know of it yet.',
     next: 'Check the addresses below, run an SMTP test, and send the failed e-mails again once the cause is put right.',
     facts: ['FailedEventName', 'FailedEventId', 'FailedCount', 'FailedAddresses', 'ErrorMessage'],
   },

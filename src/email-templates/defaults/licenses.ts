@@ -1,6 +1,6 @@
 import type { Draft, Drafts } from '../draft.js';
 import type { FactName } from '../facts.js';
-import { about, IN_DAYS, ON_DATE } from './phrases.js';
+import { about, HAS_EXPIRED, IN_DAYS, ON_DATE } from './phrases.js';
 
 const LICENSE_FACTS: FactName[] = ['LicenseName', 'ExpirationDate', 'DaysRemaining', 'ErrorMessage'];
 
@@ -19,7 +19,7 @@ export const licenses: Drafts = {
   LicenseExpired: onLicense({
     accent: 'error',
     heading: 'A license has expired',
-    lead: `${THE_LICENSE} has expired${ON_DATE}.`,
+    lead: `${THE_LICENSE} ${HAS_EXPIRED}.`,
     meaning: 'What it covers may no longer work.',
     next: 'Upload a valid license file. Stored passwords and keys are not lost meanwhile.',
   }),

@@ -9,7 +9,8 @@ export const THE_ACCOUNT = `${ACCOUNT}${ON_ASSET}`;
 export const REQUESTER = '{{ Requester | default: "A user" }}';
 export const FOR_DURATION = '{% if DurationInMinutes %} for {{ DurationInMinutes }} minute{% unless DurationInMinutes == 1 %}s{% endunless %}{% endif %}';
 export const IN_DAYS = '{% if DaysRemaining %}in {{ DaysRemaining }} day{% unless DaysRemaining == 1 %}s{% endunless %}{% else %}soon{% endif %}';
-export const ON_DATE = '{% if ExpirationDate %} on {{ ExpirationDate | date: "%-d %B %Y" }}{% endif %}';
+export const ON_DATE = '{% if ExpirationDate %}, on {{ ExpirationDate | date: "%-d %B %Y" }}{% endif %}';
+export const HAS_EXPIRED = '{% if ExpirationDate %}expired on {{ ExpirationDate | date: "%-d %B %Y" }}{% else %}has expired{% endif %}';
 
 /** Ends of subjects. */
 export const ABOUT_ACCOUNT = '{% if AccountName and AssetName %}: {{ AccountName }} on {{ AssetName }}'

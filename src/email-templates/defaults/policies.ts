@@ -1,5 +1,5 @@
 import type { Draft, Drafts } from '../draft.js';
-import { about, IN_DAYS, ON_DATE } from './phrases.js';
+import { about, HAS_EXPIRED, IN_DAYS, ON_DATE } from './phrases.js';
 
 const onObject = (draft: Draft): Draft => ({ subject: about('ObjectName'), facts: ['ObjectName', 'ExpirationDate', 'DaysRemaining'], ...draft });
 
@@ -15,7 +15,7 @@ export const policies: Drafts = {
   }),
   RoleExpired: onObject({
     heading: 'A role has expired',
-    lead: `${named('entitlement role')} has expired${ON_DATE}.`,
+    lead: `${named('entitlement role')} ${HAS_EXPIRED}.`,
     meaning: 'Its members can no longer request the access that it gave.',
     next: 'Give the role a new date if it is still needed, or delete it.',
   }),
@@ -27,7 +27,7 @@ export const policies: Drafts = {
   }),
   PolicyExpired: onObject({
     heading: 'A policy has expired',
-    lead: `${named('access policy')} has expired${ON_DATE}.`,
+    lead: `${named('access policy')} ${HAS_EXPIRED}.`,
     meaning: 'It grants no access any longer.',
     next: 'Give the policy a new date if it is still needed, or delete it.',
   }),

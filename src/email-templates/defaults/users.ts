@@ -13,7 +13,7 @@ export const users: Drafts = {
     heading: 'A sign-in failed',
     lead: `${USER} could not sign in.`,
     meaning: 'One failure is mostly a typing error. Many in a short time can be an attempt to guess a password.',
-    next: 'If the user knows nothing of it, have the password changed and look in the audit log for where the attempts came from.',
+    next: 'If the user knows nothing of it, have the password changed and look for the source of the attempts in the audit log.',
   }),
   UserLockedOut: onUser({
     accent: 'warning',

@@ -1,0 +1,90 @@
+import MimeNode from 'nodemailer/lib/mime-node';
+import { encodeMailbox, encodeText, field } from './headers.js';
+
+export interface ContentInput {
+  fromName: string | null;
+  fromAddress: string;
+  /** One address, or null. */
+  replyTo: string | null;
+  subject: string;
+  text: string;
+  /** Null for a mail of plain text only. */
+  html: string | null;
+  /** More header fields, such as `X-Mailroom-Event`. */
+  headers?: Record<string, string>;
+}
+
+/** What all recipients of a mail share: the headers but for To, Message-ID and Date, and the body. CRLF line ends throughout. */
+export interface ComposedContent {
+  readonly bytes: Buffer;
+}
+
+export interface Recipient {
+  to: string;
+  /** With or without its angle brackets. */
+  messageId: string;
+  date: Date;
+}
+
+/** Fields that are ours to write, once. */
+const RESERVED = /^(from|to|cc|bcc|sender|reply-to|subject|date|message-id|mime-version|auto-submitted|content-.*)$/i;
+const FIELD_NAME = /^[A-Za-z0-9-]{1,76}$/;
+/** RFC 5322 §3.6.4, without the obsolete forms. */
+const MESSAGE_ID = /^<?([\x21\x23-\x27\x2a\x2b\x2d\x2f-\x39\x3d\x3f\x41-\x5a\x5e-\x7e.]+@(?:[\x21\x23-\x27\x2a\x2b\x2d\x2f-\x39\x3d\x3f\x41-\x5a\x5e-\x7e.]+|\[[\x21-\x5a\x5e-\x7e]*\]))>?$/;
+
+/**
+ * Builds the shared part once: plain text first, HTML second (RFC 2046 §5.1.4: the last one a reader understands is the one shown),
+ * UTF-8, in 7-bit or quoted-printable, so that no server on the way has a reason to change it. Throws MailboxError for a bad address and
+ * TypeError for a header field that is not ours to add.
+ */
+export async function composeContent(input: ContentInput): Promise<ComposedContent> {
+  const body = await contentNode(input).build();
+  return { bytes: Buffer.concat([Buffer.from(`${sharedFields(input).join('\r\n')}\r\n`, 'utf8'), body]) };
+}
+
+/** The message for one recipient. Cheap: three header fields in front of the shared part. */
+export function messageFor(content: ComposedContent, { to, messageId, date }: Recipient): Buffer {
+  const own = [
+    field('To', encodeMailbox(null, to)),
+    `Message-ID: ${encodeMessageId(messageId)}`,
+    `Date: ${date.toUTCString().replace('GMT', '+0000')}`, // RFC 5322 §3.3; GMT is its obsolete form
+  ];
+  return Buffer.concat([Buffer.from(`${own.join('\r\n')}\r\n`, 'utf8'), content.bytes]);
+}
+
+function sharedFields({ fromName, fromAddress, replyTo, subject, headers = {} }: ContentInput): string[] {
+  return [
+    field('From', encodeMailbox(fromName, fromAddress)),
+    ...(replyTo === null ? [] : [field('Reply-To', encodeMailbox(null, replyTo))]),
+    field('Subject', encodeText(subject)),
+    'Auto-Submitted: auto-generated', // RFC 3834: out-of-office replies stay away
+    ...Object.entries(headers).map(([name, value]) => extraField(name, value)),
+    'MIME-Version: 1.0',
+  ];
+}
+
+function extraField(name: string, value: string): string {
+  if (!FIELD_NAME.test(name) || RESERVED.test(name)) throw new TypeError(`The header field ${JSON.stringify(name)} cannot be added to a message.`);
+  return field(name, encodeText(value));
+}
+
+/** A node below a parent writes only its own headers: those of the message are ours. */
+function contentNode({ text, html }: ContentInput): MimeNode {
+  const parent = new MimeNode('multipart/mixed', { newline: 'win' });
+  if (html === null) return textNode(parent, 'text/plain', text);
+  const alternative = parent.createChild('multipart/alternative', { newline: 'win' });
+  textNode(alternative, 'text/plain', text);
+  textNode(alternative, 'text/html', html);
+  return alternative;
+}
+
+function textNode(parent: MimeNode, type: string, content: string): MimeNode {
+  const node = parent.createChild(`${type}; charset=utf-8`, { newline: 'win', textEncoding: 'Q', disableFileAccess: true, disableUrlAccess: true });
+  return node.setContent(content.toWellFormed().replace(/\r\n|\r|\n/g, '\r\n'));
+}
+
+function encodeMessageId(messageId: string): string {
+  const id = MESSAGE_ID.exec(messageId)?.[1];
+  if (id === undefined || id.length > 900) throw new TypeError('The Message-ID is not valid.');
+  return `<${id}>`;
+}
