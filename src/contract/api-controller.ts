@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Controller } from '@tsoa/runtime';
 import type { Request } from 'express';
 import type { Actor } from './actor.js';
+import { canonicalJson } from './canonical-json.js';
 
 /** The request after authentication. */
 export type ApiRequest = Request & { user: Actor };
@@ -24,4 +25,5 @@ export abstract class ApiController extends Controller {
 
 export const etagOf = (version: number): string => `"${version}"`;
 
-const digest = (resource: unknown): string => `"${createHash('sha256').update(JSON.stringify(resource)).digest('base64url').slice(0, 22)}"`;
+/** The same for the same content: a replayed answer comes out of the database with its properties in another order. */
+const digest = (resource: unknown): string => `"${createHash('sha256').update(canonicalJson(resource)).digest('base64url').slice(0, 22)}"`;

@@ -1,6 +1,7 @@
 import { MailroomError } from '../errors.js';
 
 export const DEFAULT_LIMIT = 50;
+const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Which part of a list is asked for. */
 export interface PageQuery {
@@ -32,7 +33,7 @@ export function sliceOf({ limit, cursor }: PageQuery): Slice {
 /** For lists that are ordered by id: the cursor must hold one, or the database would refuse it. */
 export function idSliceOf(query: PageQuery): Slice {
   const slice = sliceOf(query);
-  if (slice.after !== null && !/^[0-9a-f-]{36}$/.test(slice.after)) throw badCursor();
+  if (slice.after !== null && !ID.test(slice.after)) throw badCursor();
   return slice;
 }
 

@@ -17,7 +17,7 @@ export class EmailTemplatesController extends ApiController {
    */
   @Get()
   @Security('apiKey', ['administrator', 'auditor'])
-  public async listEmailTemplates(@Queries() query: EventTypeQuery): Promise<EmailTemplatePage> {
+  public listEmailTemplates(@Queries() query: EventTypeQuery): EmailTemplatePage {
     return this.templates.list(query);
   }
 
@@ -27,7 +27,7 @@ export class EmailTemplatesController extends ApiController {
    */
   @Get('{eventType}')
   @Security('apiKey', ['administrator', 'auditor'])
-  public async getEmailTemplate(@Path() eventType: string): Promise<EmailTemplate> {
+  public getEmailTemplate(@Path() eventType: string): EmailTemplate {
     return this.entity(this.templates.get(eventType));
   }
 }

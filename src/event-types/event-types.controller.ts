@@ -16,7 +16,7 @@ export class EventTypesController extends ApiController {
    */
   @Get()
   @Security('apiKey', ['administrator', 'auditor', 'publisher'])
-  public async listEventTypes(@Queries() query: EventTypeQuery): Promise<EventTypePage> {
+  public listEventTypes(@Queries() query: EventTypeQuery): EventTypePage {
     return this.eventTypes.list(query);
   }
 
@@ -26,7 +26,7 @@ export class EventTypesController extends ApiController {
    */
   @Get('{name}')
   @Security('apiKey', ['administrator', 'auditor', 'publisher'])
-  public async getEventType(@Path() name: string): Promise<EventTypeResource> {
+  public getEventType(@Path() name: string): EventTypeResource {
     return this.entity(this.eventTypes.get(name));
   }
 }

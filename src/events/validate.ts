@@ -1,3 +1,4 @@
+import { momentOf } from '../contract/time.js';
 import { type FieldError, MailroomError } from '../errors.js';
 import type { EventPublish, PropertyValue } from './events.contract.js';
 
@@ -21,9 +22,9 @@ export function refuseInvalidEvents(events: EventPublish[], isType: (name: strin
 }
 
 function eventFaults({ properties = {}, occurredAt }: EventPublish, pointer: string): FieldError[] {
-  const faults = Object.entries(properties).flatMap(([name, value]) => propertyFaults(name, value, `${pointer}/properties/${name.slice(0, 100)}`));
+  const faults = Object.entries(properties).flatMap(([name, value]) => propertyFaults(name, value, `${pointer}/properties/${segmentOf(name)}`));
   if (Object.keys(properties).length > MAX_PROPERTIES) faults.unshift({ pointer: `${pointer}/properties`, message: `must hold at most ${MAX_PROPERTIES} properties` });
-  if (occurredAt != null && Number.isNaN(Date.parse(occurredAt))) faults.push({ pointer: `${pointer}/occurredAt`, message: 'is no time that exists' });
+  if (occurredAt != null && momentOf(occurredAt) === null) faults.push({ pointer: `${pointer}/occurredAt`, message: 'is no time that exists' });
   return faults;
 }
 
@@ -33,3 +34,6 @@ function propertyFaults(name: string, value: PropertyValue, pointer: string): Fi
   if (typeof value === 'number' && !Number.isFinite(value)) return [{ pointer, message: 'is too large for a number' }];
   return [];
 }
+
+/** RFC 6901 §3. */
+const segmentOf = (name: string): string => name.slice(0, 100).replace(/~/g, '~0').replace(/\//g, '~1');

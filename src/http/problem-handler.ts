@@ -76,7 +76,7 @@ function faultOf(error: unknown): Fault {
 }
 
 function validationFault(errors: FieldError[]): Fault {
-  const detail = errors.map(({ pointer, parameter, message }) => `${pointer ?? parameter ?? 'body'} ${message}`).join('; ');
+  const detail = errors.map(({ pointer, parameter, message }) => `${pointer || parameter || 'The body'} ${message}`).join('; ');
   return { status: 400, code: 'VALIDATION_FAILED', detail: `${detail.slice(0, 1_000)}.`, errors };
 }
 

@@ -35,10 +35,16 @@ export class Dialogue {
       this.#report(stages, stage, startedAt);
       return result;
     } catch (error) {
-      const failure = diagnose(error, this.#circumstances(name));
+      const failure = this.explain(error, name);
       if (failure instanceof SmtpFailure) this.#fail(stages, stage, failure, startedAt);
       throw failure;
     }
+  }
+
+  /** The SmtpFailure that an error in this stage means; an error of another kind comes back as it is. */
+  explain(error: unknown, stage: StageName): unknown {
+    const { endpoint, wire, messageHandedOver } = this;
+    return diagnose(error, { endpoint, stage, secured: this.tls !== null, messageHandedOver, unsolicited: wire.unsolicited });
   }
 
   skip(stages: Stage[], name: StageName, message: string | null = null): void {
@@ -75,10 +81,6 @@ export class Dialogue {
     if (other) this.onStage?.(other);
     else this.#report(stages, current, startedAt);
     failure.stages = [...stages];
-  }
-
-  #circumstances(stage: StageName): Parameters<typeof diagnose>[1] {
-    const { endpoint, wire, messageHandedOver } = this;
-    return { endpoint, stage, secured: this.tls !== null, messageHandedOver, unsolicited: wire.unsolicited };
+    failure.tls = this.tls;
   }
 }

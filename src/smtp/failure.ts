@@ -1,4 +1,5 @@
 import type { Stage, StageName } from './stage.js';
+import type { TlsFacts } from './tls-facts.js';
 
 /** The codes of a wait that ended without an answer. */
 const TIMEOUT_CODES = new Set(['CONNECT_TIMEOUT', 'TLS_TIMEOUT', 'GREETING_TIMEOUT', 'COMMAND_TIMEOUT', 'DATA_TIMEOUT', 'TIMED_OUT']);
@@ -36,6 +37,8 @@ export class SmtpFailure extends Error {
   readonly messageHandedOver: boolean;
   /** The stages of this operation, the failed one last. */
   stages: readonly Stage[] = [];
+  /** What was agreed and shown in TLS, as far as it came. */
+  tls: TlsFacts | null = null;
 
   constructor(details: FailureDetails) {
     super(details.message, details.cause === undefined ? undefined : { cause: details.cause });

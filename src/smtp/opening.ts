@@ -68,7 +68,7 @@ export async function logIn(dialogue: Dialogue, stages: Stage[]): Promise<void> 
   else await dialogue.run(stages, 'auth', (stage) => authenticate(dialogue, stage, credentials));
 }
 
-function warn(stage: Stage, code: string, message: string, hint: string): void {
+export function warn(stage: Stage, code: string, message: string, hint: string): void {
   Object.assign(stage, { status: 'warned', code, message, hint });
 }
 

@@ -19,9 +19,9 @@ export interface Reply {
   enhancedCode: string | null;
 }
 
-/** Bytes that are no SMTP reply. `looksLike` names the protocol when they give it away. */
+/** Bytes that are no SMTP reply; `message` shows them. `looksLike` names the protocol when they give it away. */
 export class MalformedReply extends Error {
-  constructor(message: string, readonly excerpt: string, readonly looksLike: 'tls' | 'http' | null = null) {
+  constructor(message: string, readonly looksLike: 'tls' | 'http' | null = null) {
     super(message);
     this.name = 'MalformedReply';
   }
@@ -91,11 +91,11 @@ const startsLikeReply = (bytes: Buffer): boolean => bytes[0]! >= 0x32 && bytes[0
 
 const excerptOf = (bytes: Buffer): string => printable(bytes.subarray(0, 200).toString('utf8'), 120);
 
-const tooLong = (bytes: Buffer): MalformedReply => new MalformedReply('a reply that is too long', excerptOf(bytes));
+const tooLong = (bytes: Buffer): MalformedReply => new MalformedReply(`a reply that is too long (“${excerptOf(bytes)}…”)`);
 
 /** A TLS record starts with its content type (20–23) and the major version 3. */
 function malformed(bytes: Buffer): MalformedReply {
-  if (bytes.length > 1 && bytes[0]! >= 20 && bytes[0]! <= 23 && bytes[1] === 3) return new MalformedReply('a TLS record', '', 'tls');
+  if (bytes.length > 1 && bytes[0]! >= 20 && bytes[0]! <= 23 && bytes[1] === 3) return new MalformedReply('a TLS record', 'tls');
   const excerpt = excerptOf(bytes);
-  return new MalformedReply(`“${excerpt}”`, excerpt, /^(HTTP\/|<!doctype|<html)/i.test(excerpt) ? 'http' : null);
+  return new MalformedReply(`“${excerpt}”`, /^(HTTP\/|<!doctype|<html)/i.test(excerpt) ? 'http' : null);
 }

@@ -3,7 +3,7 @@ import { completed, Dialogue } from './dialogue.js';
 import type { RelayEndpoint } from './endpoint.js';
 import { planEnvelope } from './envelope.js';
 import { SmtpFailure } from './failure.js';
-import { connected, ehlo, greeting, immediateTls, logIn, startTls, validClientHostname } from './opening.js';
+import { connected, ehlo, greeting, immediateTls, logIn, startTls, validClientHostname, warn } from './opening.js';
 import { eightBitNeeds, resetAfter, transact, type Accepted } from './send.js';
 import type { Stage } from './stage.js';
 import type { TlsFacts } from './tls-facts.js';
@@ -101,7 +101,7 @@ class OpenSession implements SmtpSession {
   }
 
   async quit(): Promise<void> {
-    if (this.usable) await this.dialogue.run(this.stages, 'quit', (stage) => this.#farewell(stage)).catch((error: unknown) => this.#impolite(error));
+    if (this.usable) await this.dialogue.run(this.stages, 'quit', (stage) => this.#farewell(stage));
     this.destroy();
   }
 
@@ -109,16 +109,15 @@ class OpenSession implements SmtpSession {
     this.dialogue.wire.destroy();
   }
 
-  async #farewell(stage: Stage): Promise<void> {
-    this.dialogue.wire.command('QUIT');
-    await this.dialogue.expect(stage, Math.min(QUIT_MS, this.endpoint.timeouts.commandMs), completed);
-  }
-
   /** All mails are safe by now: a server that does not answer QUIT is worth a warning and no more. */
-  #impolite(error: unknown): void {
-    const stage = this.stages.at(-1);
-    if (!(error instanceof SmtpFailure) || stage?.name !== 'quit') throw error;
-    stage.status = 'warned';
-    this.dialogue.onStage?.(stage);
+  async #farewell(stage: Stage): Promise<void> {
+    try {
+      this.dialogue.wire.command('QUIT');
+      await this.dialogue.expect(stage, Math.min(QUIT_MS, this.endpoint.timeouts.commandMs), completed);
+    } catch (error) {
+      const failure = this.dialogue.explain(error, 'quit');
+      if (!(failure instanceof SmtpFailure)) throw failure;
+      warn(stage, failure.code, failure.message, failure.hint);
+    }
   }
 }

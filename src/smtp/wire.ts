@@ -137,8 +137,9 @@ export class Wire {
       this.#reader.push(chunk, (reply) => this.#onReply(reply));
     } catch (error) {
       if (!(error instanceof MalformedReply)) throw error;
-      this.transcript?.note(`The server sent ${this.redact ? this.redact(error.message) : error.message}.`);
-      this.#fail(new WireError('malformed', 'The server sent something that is not an SMTP reply.', { cause: error }));
+      const cause = this.redact ? new MalformedReply(this.redact(error.message), error.looksLike) : error;
+      this.transcript?.note(`The server sent ${cause.message}.`);
+      this.#fail(new WireError('malformed', 'The server sent something that is not an SMTP reply.', { cause }));
     }
   };
 

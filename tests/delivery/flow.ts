@@ -11,7 +11,7 @@ interface Deliveries {
   subscribe(emailAddress: string, overrides?: object): Promise<void>;
   publish(overrides?: object): Promise<string>;
   emailOf(eventId: string): Promise<{ id: string; status: string; reason: { code: string } | null } & Record<string, unknown>>;
-  reached(eventId: string, status: string, deadlineMs?: number): Promise<Record<string, any>>;
+  reached(eventId: string, status: string, deadlineMs?: number): Promise<Record<string, unknown>>;
 }
 
 export interface QueueBackEnd {
@@ -106,7 +106,7 @@ export function describeDelivery(name: string, openBackEnd: () => Promise<QueueB
       expect(skipped['attempts']).toEqual([]);
       const server = await sink();
       await d.settings(server.port);
-      await mailroom.as().post(`/v1/emails/${skipped['id']}/retry`).expect(202);
+      await mailroom.as().post(`/v1/emails/${String(skipped['id'])}/retry`).expect(202);
       await d.reached(id, 'sent');
       expect(server.mails).toHaveLength(1);
     });
@@ -168,7 +168,7 @@ export function describeDelivery(name: string, openBackEnd: () => Promise<QueueB
       await d.settings(closed.port);
       const id = await d.publish();
       const { id: emailId } = await d.reached(id, 'deferred');
-      const cancelled = await mailroom.as().post(`/v1/emails/${emailId}/cancel`).expect(200);
+      const cancelled = await mailroom.as().post(`/v1/emails/${String(emailId)}/cancel`).expect(200);
       expect(cancelled.body).toMatchObject({ status: 'cancelled', nextAttemptAt: null });
       const server = await sink();
       await d.settings(server.port);

@@ -33,6 +33,8 @@ async function makeRedis(): Promise<BackEndUnderTest> {
   };
 }
 
+// Said aloud too: of a file whose every test is skipped Jest prints no names.
+if (!redisServer()) process.stderr.write(`Redis back end: ${hasRedis() ? `some tests ${NO_REDIS_SERVER}` : NO_REDIS}\n`);
 if (hasRedis()) describeJobQueue('Redis back end', makeRedis);
 else test.skip(`Redis back end: ${NO_REDIS}`, () => undefined);
 

@@ -89,13 +89,18 @@ describe('refusals', () => {
   });
 });
 
-test('a server that echoes the password does not bring it into reply, message or transcript', async () => {
-  const server = await startScriptedServer(async (peer) => {
-    if (await honestUntil(peer, 'AUTH', ['AUTH PLAIN'])) peer.say(`535 5.7.8 Wrong: ${PASSWORD} or ${Buffer.from(PASSWORD).toString('base64')}`);
+describe('a server that echoes the password', () => {
+  const encoded = Buffer.from(PASSWORD).toString('base64');
+
+  test.each([
+    ['in its reply', `535 5.7.8 Wrong: ${PASSWORD} or ${encoded}`, '535 5.7.8 Wrong: [redacted] or [redacted]'],
+    ['in what is no reply', `Wrong: ${PASSWORD}`, null],
+  ])('%s does not bring it into reply, message or transcript', async (_name, says, reply) => {
+    const server = await startScriptedServer(async (peer) => { if (await honestUntil(peer, 'AUTH', ['AUTH PLAIN'])) peer.say(says); });
+    cleanUps.push(() => server.close());
+    const transcript = new Transcript();
+    const failure = await rejectionOf(openSession(buildEndpoint(server, { credentials: password }), { transcript }), SmtpFailure);
+    expect(failure).toMatchObject({ reply, stage: 'auth', message: expect.stringContaining('[redacted]') });
+    expectNoSecret([failure.message, failure.hint, JSON.stringify(failure.stages), transcript.toString()].join('\n'));
   });
-  cleanUps.push(() => server.close());
-  const transcript = new Transcript();
-  const failure = await rejectionOf(openSession(buildEndpoint(server, { credentials: password }), { transcript }), SmtpFailure);
-  expect(failure.reply).toBe('535 5.7.8 Wrong: [redacted] or [redacted]');
-  expectNoSecret([failure.message, failure.hint, JSON.stringify(failure.stages), transcript.toString()].join('\n'));
 });

@@ -1,8 +1,11 @@
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import type { TlsOptions } from 'node:tls';
+import { X509Certificate } from 'node:crypto';
+import type { TlsOptions, TLSSocket } from 'node:tls';
+import { certificateFaults } from '../../src/smtp/certificate-faults.js';
 import type { RelayEndpoint } from '../../src/smtp/endpoint.js';
 import { SmtpFailure } from '../../src/smtp/failure.js';
 import { openSession } from '../../src/smtp/session.js';
+import { tlsFault } from '../../src/smtp/tls-faults.js';
 import { createPki, expired, notYetValid, type Identity, type IdentityOptions, type TestPki } from '../setup/pki.js';
 import { honest, honestUntil, startScriptedServer, startSmtpSink, type SinkOptions } from '../setup/smtp-servers.js';
 import { buildEndpoint, rejectionOf } from './endpoint.js';
@@ -84,6 +87,7 @@ describe.each(MODES)('%s', (mode) => {
     const failure = await failureOf(server, mode, overrides);
     expect(failure).toMatchObject({ code, stage: stageOf(mode), message: expect.stringMatching(message), hint: expect.stringMatching(/.{20}/) });
     expect(failure.stages.at(-1)).toMatchObject({ name: stageOf(mode), status: 'failed', code });
+    expect(failure.tls).toMatchObject({ trusted: false, chain: [{ subject: expect.stringMatching(/^CN=/) }, ...(options.selfSigned ? [] : [{}, {}])] });
 
     const session = await open(server, mode, { ...overrides, verifyCertificate: false });
     expect(session.stages.find(({ name }) => name === stageOf(mode))).toMatchObject({ status: 'warned', code });
@@ -157,6 +161,58 @@ test('TLS on a plain port', async () => {
   const server = await startSmtpSink();
   cleanUps.push(() => server.close());
   expect(await failureOf(server, 'smtps')).toMatchObject({ code: 'TLS_ON_PLAIN_PORT', stage: 'tls', hint: expect.stringContaining('startTls') });
+});
+
+test('a server that closes in the handshake', async () => {
+  const server = await startScriptedServer((peer) => peer.end());
+  cleanUps.push(() => server.close());
+  expect(await failureOf(server, 'smtps')).toMatchObject({ code: 'TLS_FAILED', stage: 'tls', hint: expect.stringContaining('client certificate') });
+});
+
+test('a server that never answers in the handshake', async () => {
+  const server = await startScriptedServer((peer) => peer.closed);
+  cleanUps.push(() => server.close());
+  const failure = await failureOf(server, 'smtps', { timeouts: { connectMs: 5_000, greetingMs: 5_000, commandMs: 50, dataMs: 5_000 } });
+  expect(failure).toMatchObject({ code: 'TLS_TIMEOUT', stage: 'tls', timedOut: true });
+});
+
+test('something that is not TLS behind the 220 to STARTTLS', async () => {
+  const server = await startScriptedServer(async (peer) => {
+    if (!await honestUntil(peer, 'STARTTLS', ['STARTTLS'])) return;
+    peer.say('220 Go ahead');
+    await peer.line();
+    peer.say('500 What is this?');
+  });
+  cleanUps.push(() => server.close());
+  expect(await failureOf(server, 'startTls', { timeouts: { connectMs: 5_000, greetingMs: 5_000, commandMs: 200, dataMs: 5_000 } }))
+    .toMatchObject({ stage: 'startTls', code: expect.stringMatching(/^TLS_(FAILED|TIMEOUT)$/) });
+});
+
+describe('verdicts of OpenSSL that no test server can bring about', () => {
+  test.each([
+    ['CERT_REVOKED', 'CERTIFICATE_REVOKED'],
+    ['UNSPECIFIED', 'CERTIFICATE_WEAK'],
+    ['INVALID_PURPOSE', 'CERTIFICATE_REJECTED'],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'CERTIFICATE_UNKNOWN_ISSUER'],
+  ])('%s', (verdict, code) => {
+    const leaf = new X509Certificate(good.cert);
+    const socket = { authorizationError: verdict, getPeerCertificate: () => leaf.toLegacyObject() } as unknown as TLSSocket;
+    expect(certificateFaults(socket, [leaf], 'mx.example.test')).toMatchObject([{ code }]);
+  });
+
+  test.each([
+    ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', true, 'CLIENT_CERTIFICATE_REJECTED'],
+    ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED', true, 'CLIENT_CERTIFICATE_REJECTED'],
+    ['ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE', true, 'CLIENT_CERTIFICATE_REJECTED'],
+    ['ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', false, 'CLIENT_CERTIFICATE_REQUIRED'],
+    ['ERR_SSL_UNSUPPORTED_PROTOCOL', false, 'TLS_VERSION'],
+    ['ERR_SSL_EE_KEY_TOO_SMALL', false, 'CERTIFICATE_WEAK'],
+    ['ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR', false, 'TLS_FAILED'],
+    ['ECONNRESET', false, undefined],
+  ])('%s, client certificate presented: %p', (opensslCode, presented, code) => {
+    const endpoint = buildEndpoint({ port: 25, host: '127.0.0.1' }, { security: 'startTls', ...(presented && { clientCertificate: { key: good.key, cert: good.cert } }) });
+    expect(tlsFault(Object.assign(new Error(), { code: opensslCode }), endpoint, true)?.code).toBe(code);
+  });
 });
 
 test('plain on a TLS port: silence, and the hint says so', async () => {
