@@ -40,6 +40,13 @@ const HEADERS = {
   replayed: { 'Idempotency-Replayed': { description: '`true` when this is the answer to an earlier request with the same Idempotency-Key.', schema: { type: 'string' } } },
 };
 
+/** Parameters that mean the same wherever they stand. */
+const PARAMETERS = {
+  'If-Match': 'The ETag that you read. When the resource has changed since, the answer is 412 and nothing is written.',
+  'Idempotency-Key': '1 to 255 visible ASCII characters of your choice, such as a UUID. Kept 24 hours: the same key and body gets the first answer again, another body 422.',
+  id: 'Its id.',
+};
+
 export function completeContract(contract) {
   contract.openapi = '3.0.3';
   contract.info = { title: 'Mailroom', version: contract.info.version, description: DESCRIPTION, license: { name: 'Apache-2.0' } };
@@ -78,6 +85,7 @@ function completeOperation(operation, method, path) {
     operation['x-roles'] = roles;
     operation.description = `${operation.description ?? operation.summary}\n\nRoles: ${roles.join(', ')}.`;
   }
+  for (const parameter of operation.parameters ?? []) parameter.description ??= PARAMETERS[parameter.name];
   for (const status of problemsOf(operation, method, path, roles)) {
     operation.responses[status] ??= {
       description: PROBLEMS[status],

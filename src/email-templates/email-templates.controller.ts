@@ -23,6 +23,8 @@ export class EmailTemplatesController extends ApiController {
 
   /**
    * The template from which the e-mails of an event type are made.
+   * @param eventType Name of the event type.
+   * @example eventType "PasswordCheckFailed"
    * @summary Read an e-mail template
    */
   @Get('{eventType}')

@@ -22,6 +22,8 @@ export class EventTypesController extends ApiController {
 
   /**
    * One type with its properties: what to send when you publish it, and which macros its template has.
+   * @param name Name of the event type.
+   * @example name "PasswordCheckFailed"
    * @summary Read an event type
    */
   @Get('{name}')

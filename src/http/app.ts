@@ -58,6 +58,7 @@ function serveContract(app: Express): void {
   app.get('/', (_req, res) => res.redirect('/docs/'));
   app.use('/docs', swaggerUi.serve, swaggerUi.setup(contract, {
     customSiteTitle: 'Mailroom',
+    customCss: '.swagger-ui .topbar { display: none }',
     swaggerOptions: { persistAuthorization: true, displayRequestDuration: true, docExpansion: 'list', filter: true, tryItOutEnabled: true },
   }));
 }

@@ -29,7 +29,7 @@ function startError(cause: NodeJS.ErrnoException, host: string, port: number): S
 
 /** A wildcard address is reached as localhost. */
 function shownHost(host: string): string {
-  if (host === '0.0.0.0' || host === '::' || host === '127.0.0.1') return 'localhost';
+  if (host === '0.0.0.0' || host === '::') return 'localhost';
   return host.includes(':') ? `[${host}]` : host;
 }
 

@@ -48,7 +48,9 @@ function chooseMechanism({ endpoint, extensions, tls }: Dialogue, credentials: S
   const fitting: Mechanism[] = credentials.type === 'oauth2' ? ['XOAUTH2'] : tls ? ['PLAIN', 'LOGIN', 'CRAM-MD5'] : ['CRAM-MD5', 'PLAIN', 'LOGIN'];
   const chosen = fitting.find((mechanism) => offered.includes(mechanism));
   if (chosen) return chosen;
-  const what = offered.length > 0 ? `offers only ${printable(offered.join(', '), 200)} for authentication, not ${fitting.join(', ')}` : 'offers no authentication';
+  const what = offered.length > 0
+    ? `offers only ${printable(offered.join(', '), 200)} for authentication, not ${fitting.join(', ')}`
+    : 'offers no authentication';
   throw new SmtpFailure({
     code: 'AUTH_NOT_OFFERED', stage: 'auth', address: endpoint.address, message: `${describeRelay(endpoint)} ${what}${tls ? '' : ' without TLS'}.`,
     hint: tls ? 'Check the port (587 and 465 are for authenticated clients), or set the authentication to none if the server needs none.'

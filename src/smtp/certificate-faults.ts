@@ -28,7 +28,8 @@ function chainFault(verdict: string, chain: X509Certificate[]): CertificateFault
   if (verdict === 'CERT_HAS_EXPIRED' || verdict === 'CERT_NOT_YET_VALID') return dateFault(chain) ?? rejected(verdict, chain);
   if (verdict === 'DEPTH_ZERO_SELF_SIGNED_CERT') return selfSigned(chain[0]!);
   if (UNKNOWN_ISSUER.has(verdict)) return isSelfSigned(chain[0]!) ? selfSigned(chain[0]!) : unknownIssuer(chain);
-  if (verdict === 'CERT_REVOKED') return fault('CERTIFICATE_REVOKED', 'The server’s certificate was revoked by its issuer.', 'Install a new certificate on the server.');
+  if (verdict === 'CERT_REVOKED') return fault('CERTIFICATE_REVOKED', 'The server’s certificate was revoked by its issuer.',
+    'Install a new certificate on the server.');
   // Node has no name for OpenSSL's "key too small" and "digest too weak" and calls them so.
   if (verdict === 'UNSPECIFIED') return weak(chain);
   return rejected(verdict, chain);
@@ -48,7 +49,8 @@ function dateFault(chain: X509Certificate[]): CertificateFault | null {
 
 const expiredFault = (certificate: X509Certificate, isLeaf: boolean): CertificateFault => fault(
   'CERTIFICATE_EXPIRED',
-  `The ${isLeaf ? 'server’s certificate' : 'issuer’s certificate'} ${distinguishedName(certificate.subject)} expired on ${new Date(certificate.validTo).toISOString()}.`,
+  `The ${isLeaf ? 'server’s certificate' : 'issuer’s certificate'} ${distinguishedName(certificate.subject)} `
+    + `expired on ${new Date(certificate.validTo).toISOString()}.`,
   isLeaf ? 'Install a new certificate on the server.' : 'Install a current certificate chain on the server, or trust the current certificate of its CA.',
 );
 
@@ -66,7 +68,8 @@ const unknownIssuer = (chain: X509Certificate[]): CertificateFault => fault(
 
 const weak = (chain: X509Certificate[]): CertificateFault => fault(
   'CERTIFICATE_WEAK',
-  `A certificate in the server’s chain (${chain.map(({ subject }) => distinguishedName(subject)).join(' ← ')}) has a key or a signature that is too weak to be trusted.`,
+  `A certificate in the server’s chain (${chain.map(({ subject }) => distinguishedName(subject)).join(' ← ')}) `
+    + 'has a key or a signature that is too weak to be trusted.',
   'Install a certificate with an RSA key of at least 2048 bits or an EC key, signed with SHA-256 or better.',
 );
 

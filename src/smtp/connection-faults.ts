@@ -1,8 +1,8 @@
 import { describeRelay, type RelayEndpoint } from './endpoint.js';
 import type { FailureDetails } from './failure.js';
-import { MalformedReply } from './replies.js';
+import type { MalformedReply } from './replies.js';
 import type { StageName } from './stage.js';
-import { WireError } from './wire.js';
+import type { WireError } from './wire.js';
 
 /** What happened, without the parts that are the same for each failure. */
 export type Fault = Pick<FailureDetails, 'code' | 'message' | 'hint'>;
@@ -48,7 +48,8 @@ function lostAfterData(error: WireError, { endpoint }: Circumstances): Fault {
 const TIMEOUTS: Partial<Record<StageName, [code: string, what: string, hint: string]>> = {
   connect: ['CONNECT_TIMEOUT', 'did not accept the connection in time',
     'Check address and port, and whether a firewall on the way drops the connection. Many networks block port 25; submission is 587 or 465.'],
-  tls: ['TLS_TIMEOUT', 'did not complete the TLS handshake in time', 'Check that this port speaks TLS at once (usually 465). On ports 25 and 587 set security to startTls.'],
+  tls: ['TLS_TIMEOUT', 'did not complete the TLS handshake in time',
+    'Check that this port speaks TLS at once (usually 465). On ports 25 and 587 set security to startTls.'],
   startTls: ['TLS_TIMEOUT', 'did not complete the change to TLS in time', 'Check the TLS configuration of the server and anything between that inspects mail.'],
   greeting: ['GREETING_TIMEOUT', 'accepted the connection but sent no greeting in time',
     'If this port expects TLS at once (465 usually does), set security to smtps. Otherwise check that an SMTP server listens there and is not overloaded.'],
@@ -64,14 +65,17 @@ function timedOut({ endpoint, stage, secured }: Circumstances): Fault {
 function malformed(error: WireError, { endpoint }: Circumstances): Fault {
   const reply = error.cause as MalformedReply;
   if (reply.looksLike === 'tls') {
-    return { code: 'PLAIN_ON_TLS_PORT', message: `${describeRelay(endpoint)} speaks TLS from the first byte.`, hint: 'Set security to smtps, or use a port for STARTTLS (25 or 587).' };
+    return { code: 'PLAIN_ON_TLS_PORT', message: `${describeRelay(endpoint)} speaks TLS from the first byte.`,
+      hint: 'Set security to smtps, or use a port for STARTTLS (25 or 587).' };
   }
   const what = reply.looksLike === 'http' ? 'answered like a web server' : `sent ${reply.message} instead of an SMTP reply`;
   return { code: 'PROTOCOL_ERROR', message: `${describeRelay(endpoint)} ${what}.`, hint: wrongPortHint(endpoint.port) };
 }
 
 /** Ports of other services, which get typed in by mistake. */
-const OTHER_SERVICES: Record<number, string> = { 22: 'SSH', 80: 'HTTP', 110: 'POP3', 143: 'IMAP', 443: 'HTTPS', 993: 'IMAPS', 995: 'POP3S', 4190: 'ManageSieve' };
+const OTHER_SERVICES: Record<number, string> = {
+  22: 'SSH', 80: 'HTTP', 110: 'POP3', 143: 'IMAP', 443: 'HTTPS', 993: 'IMAPS', 995: 'POP3S', 4190: 'ManageSieve',
+};
 
 function wrongPortHint(port: number): string {
   const service = OTHER_SERVICES[port];
@@ -79,13 +83,16 @@ function wrongPortHint(port: number): string {
 }
 
 const NOT_CONNECTED: Record<string, [code: string, what: string, hint: (port: number) => string]> = {
-  ECONNREFUSED: ['CONNECTION_REFUSED', 'refused the connection', (port) => `Nothing listens on port ${port} there, or a firewall rejects it. ${wrongPortHint(port)}`],
+  ECONNREFUSED: ['CONNECTION_REFUSED', 'refused the connection',
+    (port) => `Nothing listens on port ${port} there, or a firewall rejects it. ${wrongPortHint(port)}`],
   EHOSTUNREACH: ['HOST_UNREACHABLE', 'cannot be reached', () => 'Check the address, the routes of this machine and the firewall.'],
-  ENETUNREACH: ['HOST_UNREACHABLE', 'cannot be reached from this network', () => 'Check the routes of this machine; for an IPv6 address, whether it has IPv6 at all.'],
+  ENETUNREACH: ['HOST_UNREACHABLE', 'cannot be reached from this network',
+    () => 'Check the routes of this machine; for an IPv6 address, whether it has IPv6 at all.'],
   EACCES: ['HOST_UNREACHABLE', 'may not be reached from this machine', () => 'Check the local firewall.'],
   EPERM: ['HOST_UNREACHABLE', 'may not be reached from this machine', () => 'Check the local firewall.'],
   ECONNRESET: ['CONNECTION_RESET', 'reset the connection', () => 'Check whether the server or a firewall blocks this machine.'],
-  ETIMEDOUT: ['CONNECT_TIMEOUT', 'did not accept the connection in time', () => 'Check address and port, and whether a firewall on the way drops the connection.'],
+  ETIMEDOUT: ['CONNECT_TIMEOUT', 'did not accept the connection in time',
+    () => 'Check address and port, and whether a firewall on the way drops the connection.'],
 };
 
 function notConnected(error: WireError, { endpoint }: Circumstances): Fault {
@@ -97,13 +104,16 @@ function notConnected(error: WireError, { endpoint }: Circumstances): Fault {
 
 function lost({ endpoint, stage, secured, unsolicited }: Circumstances): Fault {
   const lastWords = unsolicited ? ` Its last words: ${unsolicited}` : '';
-  return { code: 'CONNECTION_LOST', message: `${describeRelay(endpoint)} closed the connection (${stage}).${lastWords}`, hint: lostHint(endpoint, stage, secured) };
+  const message = `${describeRelay(endpoint)} closed the connection (${stage}).${lastWords}`;
+  return { code: 'CONNECTION_LOST', message, hint: lostHint(endpoint, stage, secured) };
 }
 
 function lostHint(endpoint: RelayEndpoint, stage: StageName, secured: boolean): string {
   if (secured && (stage === 'greeting' || stage === 'ehlo') && !endpoint.clientCertificate) {
     return 'Servers that demand a client certificate often close like this. Otherwise look into the log of the server.';
   }
-  if (stage === 'greeting') return 'The server or a firewall may block this machine, or may allow fewer connections. If the port expects TLS at once, set security to smtps.';
+  if (stage === 'greeting') {
+    return 'The server or a firewall may block this machine, or may allow fewer connections. If the port expects TLS at once, set security to smtps.';
+  }
   return 'Look into the log of the server; it may be restarting, or may limit connections or mails.';
 }

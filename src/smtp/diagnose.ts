@@ -20,7 +20,8 @@ export function diagnose(error: unknown, at: Circumstances): unknown {
 /** The failure that a refusing reply means. */
 export function refusal(stage: StageName, reply: Reply, endpoint: RelayEndpoint): SmtpFailure {
   const { code, text, enhancedCode } = reply;
-  return new SmtpFailure({ ...replyFault(stage, reply, describeRelay(endpoint)), stage, address: endpoint.address, reply: text, replyCode: code, enhancedCode });
+  const fault = replyFault(stage, reply, describeRelay(endpoint));
+  return new SmtpFailure({ ...fault, stage, address: endpoint.address, reply: text, replyCode: code, enhancedCode });
 }
 
 const failure = (fault: Fault, at: Circumstances, cause: Error): SmtpFailure =>

@@ -38,14 +38,17 @@ function checkOffers(input: EnvelopeInput, smtpUtf8: boolean, endpoint: RelayEnd
   const relay = describeRelay(endpoint);
   const limit = sizeLimit(extensions);
   if (limit !== null && input.size > limit) {
-    throw refused('MESSAGE_TOO_LARGE', endpoint, `The message has ${input.size} bytes, and ${relay} takes at most ${limit}.`, 'Shorten the template, or raise the size limit of the server.');
+    throw refused('MESSAGE_TOO_LARGE', endpoint, `The message has ${input.size} bytes, and ${relay} takes at most ${limit}.`,
+      'Shorten the template, or raise the size limit of the server.');
   }
   if (smtpUtf8 && !extensions.has('SMTPUTF8')) {
-    throw refused('SMTPUTF8_REQUIRED', endpoint, `An address of this mail has other than ASCII characters before the @, and ${relay} does not support that (SMTPUTF8).`,
+    throw refused('SMTPUTF8_REQUIRED', endpoint,
+      `An address of this mail has other than ASCII characters before the @, and ${relay} does not support that (SMTPUTF8).`,
       'Use an ASCII address, or a server with SMTPUTF8.');
   }
   if (input.eightBit && !extensions.has('8BITMIME')) {
-    throw refused('EIGHTBITMIME_REQUIRED', endpoint, `The message has 8-bit characters, and ${relay} takes only 7-bit ones (no 8BITMIME).`, 'Use a server with 8BITMIME.');
+    throw refused('EIGHTBITMIME_REQUIRED', endpoint, `The message has 8-bit characters, and ${relay} takes only 7-bit ones (no 8BITMIME).`,
+      'Use a server with 8BITMIME.');
   }
 }
 
@@ -53,7 +56,8 @@ function mailbox(text: string, stage: StageName, endpoint: RelayEndpoint): Mailb
   try {
     return parseMailbox(text);
   } catch (cause) {
-    throw refused('INVALID_ADDRESS', endpoint, (cause as Error).message, `Correct the ${stage === 'mailFrom' ? 'sender' : 'recipient'} address.`, { stage, cause });
+    throw refused('INVALID_ADDRESS', endpoint, (cause as Error).message,
+      `Correct the ${stage === 'mailFrom' ? 'sender' : 'recipient'} address.`, { stage, cause });
   }
 }
 

@@ -44,25 +44,6 @@ export function parseMailbox(text: string): Mailbox {
   return { local, domain, asciiDomain, needsSmtpUtf8: !ASCII.test(local), address: `${local}@${asciiDomain}` };
 }
 
-/** What is wrong with an address, as a sentence, or null when it is valid. */
-export function checkMailbox(text: string): string | null {
-  try {
-    parseMailbox(text);
-    return null;
-  } catch (error) {
-    if (error instanceof MailboxError) return error.message;
-    throw error;
-  }
-}
-
-/**
- * By what two addresses are the same recipient: all in lower case, the domain as A-labels. RFC 5321 §2.4 would let local parts differ in
- * case, but no mail system in use does. An invalid address has a key too, so that a search for it finds nothing instead of failing.
- */
-export function addressKey(text: string): string {
-  return (checkMailbox(text) === null ? parseMailbox(text).address : text).toLowerCase();
-}
-
 function checkLocal(local: string): void {
   if (local === '') throw new MailboxError('The e-mail address has nothing before the @.');
   if (Buffer.byteLength(local) > 64) throw new MailboxError('The part before the @ is longer than 64 bytes.');

@@ -29,8 +29,9 @@ export interface Recipient {
 /** Fields that are ours to write, once. */
 const RESERVED = /^(from|to|cc|bcc|sender|reply-to|subject|date|message-id|mime-version|auto-submitted|content-.*)$/i;
 const FIELD_NAME = /^[A-Za-z0-9-]{1,76}$/;
-/** RFC 5322 §3.6.4, without the obsolete forms. */
-const MESSAGE_ID = /^<?([\x21\x23-\x27\x2a\x2b\x2d\x2f-\x39\x3d\x3f\x41-\x5a\x5e-\x7e.]+@(?:[\x21\x23-\x27\x2a\x2b\x2d\x2f-\x39\x3d\x3f\x41-\x5a\x5e-\x7e.]+|\[[\x21-\x5a\x5e-\x7e]*\]))>?$/;
+/** RFC 5322 §3.6.4, without the obsolete forms: the characters of a dot-atom on both sides, or a literal in brackets on the right. */
+const ID_PART = '[A-Za-z0-9!#$%&\'*+\\-/=?^_`{|}~.]+';
+const MESSAGE_ID = new RegExp(`^<?(${ID_PART}@(?:${ID_PART}|\\[[\\x21-\\x5a\\x5e-\\x7e]*\\]))>?$`);
 
 /**
  * Builds the shared part once: plain text first, HTML second (RFC 2046 §5.1.4: the last one a reader understands is the one shown),

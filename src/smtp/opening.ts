@@ -73,7 +73,8 @@ export function warn(stage: Stage, code: string, message: string, hint: string):
 }
 
 const tlsNotOffered = (endpoint: RelayEndpoint): SmtpFailure => new SmtpFailure({
-  code: 'TLS_NOT_OFFERED', stage: 'startTls', address: endpoint.address, message: `${describeRelay(endpoint)} does not offer STARTTLS, and mail is not sent without it.`,
+  code: 'TLS_NOT_OFFERED', stage: 'startTls', address: endpoint.address,
+  message: `${describeRelay(endpoint)} does not offer STARTTLS, and mail is not sent without it.`,
   hint: 'Enable TLS on the server, or use its port for smtps (usually 465). If a device in between hides STARTTLS, let it pass.',
 });
 

@@ -50,20 +50,22 @@ const RULES: readonly Rule[] = [
 
   { stages: MAIL, when: both(is(530, 538, 554, 550), text(/starttls|must.{0,20}\btls\b|encryption required/i)), code: 'TLS_REQUIRED',
     says: 'takes mail only over TLS', hint: 'Set security to startTls (or smtps on its port).' },
-  { stages: MAIL, when: either(is(530, 535), both(is(550, 553, 554), text(/auth\w* (is )?required|not authenticated|5\.7\.57\b/i))), code: 'AUTH_REQUIRED',
+  { stages: MAIL, code: 'AUTH_REQUIRED',
+    when: either(is(530, 535), both(is(550, 553, 554), text(/auth\w* (is )?required|not authenticated|5\.7\.57\b/i))),
     says: 'takes mail only from authenticated clients', hint: 'Set an account in the authentication of the SMTP settings.' },
   { stages: MAIL, when: either(enhanced('7.60'), text(/SendAsDenied|not allowed to send as|sender address rejected: not owned/i)), code: 'SENDER_REJECTED',
     says: 'does not let this account send as this sender', hint: 'Use the account’s own address as sender, or give the account the right to send as it.' },
   { stages: MAIL, when: enhanced('3.4'), code: 'MESSAGE_TOO_LARGE', says: 'takes only smaller messages',
     hint: 'Shorten the template, or raise the size limit of the server.' },
-  { stages: ['rcptTo'], when: either(enhanced('2.2'), text(/mailbox (is )?full|over quota|quota exceeded/i)), code: 'MAILBOX_FULL', says: 'reports that the mailbox is full',
-    hint: 'The recipient has to make room.' },
+  { stages: ['rcptTo'], when: either(enhanced('2.2'), text(/mailbox (is )?full|over quota|quota exceeded/i)), code: 'MAILBOX_FULL',
+    says: 'reports that the mailbox is full', hint: 'The recipient has to make room.' },
   { stages: ['mailFrom', 'data'], when: is(552), code: 'MESSAGE_TOO_LARGE', says: 'takes only smaller messages',
     hint: 'Shorten the template, or raise the size limit of the server.' },
   { stages: MAIL, when: is(452), code: 'INSUFFICIENT_RESOURCES', says: 'has no room or takes no more mail for now',
     hint: 'Check the free disk space and the limits of the server. It is tried again later.' },
 
-  { stages: ['mailFrom'], when: temporary, code: 'SENDER_DEFERRED', says: 'does not accept the sender just now', hint: `It is tried again later. ${SEE_SERVER_LOG}` },
+  { stages: ['mailFrom'], when: temporary, code: 'SENDER_DEFERRED', says: 'does not accept the sender just now',
+    hint: `It is tried again later. ${SEE_SERVER_LOG}` },
   { stages: ['mailFrom'], when: always, code: 'SENDER_REJECTED', says: 'did not accept the sender',
     hint: 'Check the sender address: its domain must exist, and the server must let this client send for it.' },
 
@@ -74,7 +76,8 @@ const RULES: readonly Rule[] = [
     hint: 'Let the server relay for this machine’s IP address, or set an account in the authentication of the SMTP settings.' },
   { stages: ['rcptTo'], when: always, code: 'RECIPIENT_REJECTED', says: 'did not accept the recipient', hint: 'Check the recipient’s address.' },
 
-  { stages: ['data'], when: temporary, code: 'MESSAGE_DEFERRED', says: 'does not take the message just now', hint: `It is tried again later. ${SEE_SERVER_LOG}` },
+  { stages: ['data'], when: temporary, code: 'MESSAGE_DEFERRED', says: 'does not take the message just now',
+    hint: `It is tried again later. ${SEE_SERVER_LOG}` },
   { stages: ['data'], when: always, code: 'MESSAGE_REJECTED', says: 'did not take the message',
     hint: 'Usually a filter for spam or content, or a policy for the sender’s domain (SPF, DKIM, DMARC). See the server’s words.' },
 

@@ -3,7 +3,8 @@ import { describeRelay, type RelayEndpoint } from './endpoint.js';
 
 /** OpenSSL's names (Node's ERR_SSL_ codes without that prefix) of an alert by which the server turned our certificate down. */
 const CERTIFICATE_ALERTS = new Set([
-  'TLSV1_ALERT_UNKNOWN_CA', 'SSLV3_ALERT_BAD_CERTIFICATE', 'SSLV3_ALERT_CERTIFICATE_EXPIRED', 'SSLV3_ALERT_CERTIFICATE_REVOKED', 'SSLV3_ALERT_CERTIFICATE_UNKNOWN',
+  'TLSV1_ALERT_UNKNOWN_CA', 'SSLV3_ALERT_BAD_CERTIFICATE', 'SSLV3_ALERT_CERTIFICATE_EXPIRED', 'SSLV3_ALERT_CERTIFICATE_REVOKED',
+  'SSLV3_ALERT_CERTIFICATE_UNKNOWN',
   'SSLV3_ALERT_UNSUPPORTED_CERTIFICATE', 'TLSV1_ALERT_ACCESS_DENIED', 'TLSV1_ALERT_DECRYPT_ERROR',
 ]);
 const VERSION_FAULTS = new Set(['TLSV1_ALERT_PROTOCOL_VERSION', 'UNSUPPORTED_PROTOCOL', 'NO_PROTOCOLS_AVAILABLE', 'VERSION_TOO_LOW']);
@@ -23,9 +24,9 @@ export function tlsFault(cause: unknown, endpoint: RelayEndpoint, sawServerCerti
   if (NOT_TLS.has(name)) return notTls(relay, endpoint);
   if (WEAK.has(name)) return weak(relay, name);
   if (name === 'TLSV13_ALERT_CERTIFICATE_REQUIRED') return certificateRequired(relay);
-  if (CERTIFICATE_ALERTS.has(name)) return endpoint.clientCertificate ? certificateRejected(relay, name) : certificateRequired(relay);
   // TLS 1.2 has no alert of its own for a missing client certificate; after the server's certificate it can hardly mean anything else.
-  if (name === 'SSLV3_ALERT_HANDSHAKE_FAILURE' && sawServerCertificate) return endpoint.clientCertificate ? certificateRejected(relay, name) : certificateRequired(relay);
+  const aboutOurs = CERTIFICATE_ALERTS.has(name) || (name === 'SSLV3_ALERT_HANDSHAKE_FAILURE' && sawServerCertificate);
+  if (aboutOurs) return endpoint.clientCertificate ? certificateRejected(relay, name) : certificateRequired(relay);
   return failed(relay, name);
 }
 
@@ -49,7 +50,8 @@ function notTls(relay: string, { security, port }: RelayEndpoint): Fault {
     return { code: 'TLS_ON_PLAIN_PORT', message: `${relay} does not speak TLS from the first byte on this port.`,
       hint: `Set security to startTls for port ${port}, or use the port for smtps (usually 465).` };
   }
-  return { code: 'TLS_FAILED', message: `${relay} agreed to STARTTLS but then sent something that is not TLS.`, hint: 'Check the server, and any proxy that inspects mail in between.' };
+  return { code: 'TLS_FAILED', message: `${relay} agreed to STARTTLS but then sent something that is not TLS.`,
+    hint: 'Check the server, and any proxy that inspects mail in between.' };
 }
 
 const weak = (relay: string, name: string): Fault => ({

@@ -87,9 +87,10 @@ function createContext({ clientCertificate, trustedCertificates = [] }: RelayEnd
     allowPartialTrustChain: trustedCertificates.length > 0,
     ...clientCertificate,
   }));
+  const native = context.context as { addCACert(pem: string): void };
   // The `ca` option would replace Node's own roots, and parsing them anew for each context takes 30 times as long as adding to them.
   attempt('trustedCertificates', () => trustedCertificates.flatMap(splitPem).forEach((pem) => {
-    context.context.addCACert(new X509Certificate(pem).toString()); // addCACert itself takes junk in silence
+    native.addCACert(new X509Certificate(pem).toString()); // addCACert itself takes junk in silence
   }));
   return context;
 }

@@ -54,8 +54,9 @@ export async function createPki(name = 'Mailroom Test'): Promise<TestPki> {
 }
 
 /** The moments of a certificate that ended yesterday, or begins tomorrow. */
-export const expired = (): Pick<IdentityOptions, 'notBefore' | 'notAfter'> => ({ notBefore: new Date(Date.now() - 30 * DAY), notAfter: new Date(Date.now() - DAY) });
-export const notYetValid = (): Pick<IdentityOptions, 'notBefore' | 'notAfter'> => ({ notBefore: new Date(Date.now() + DAY), notAfter: new Date(Date.now() + 30 * DAY) });
+type Validity = Pick<IdentityOptions, 'notBefore' | 'notAfter'>;
+export const expired = (): Validity => ({ notBefore: new Date(Date.now() - 30 * DAY), notAfter: new Date(Date.now() - DAY) });
+export const notYetValid = (): Validity => ({ notBefore: new Date(Date.now() + DAY), notAfter: new Date(Date.now() + 30 * DAY) });
 
 async function createAuthority(commonName: string, issuer: Authority | null): Promise<Authority> {
   const keys = await newKeys();
@@ -82,9 +83,11 @@ async function issue(options: IdentityOptions, authority: Authority): Promise<Id
   return { key: await keyPem(keys.privateKey), cert, chain: options.selfSigned ? cert : cert + pemOf(authority.certificate) };
 }
 
-const newKeys = async (): Promise<webcrypto.CryptoKeyPair> => (await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
+const newKeys = (): Promise<webcrypto.CryptoKeyPair> => webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
 
-async function draft(commonName: string, publicKey: webcrypto.CryptoKey, notBefore = new Date(Date.now() - DAY), notAfter = new Date(Date.now() + 30 * DAY)): Promise<pkijs.Certificate> {
+async function draft(
+  commonName: string, publicKey: webcrypto.CryptoKey, notBefore = new Date(Date.now() - DAY), notAfter = new Date(Date.now() + 30 * DAY),
+): Promise<pkijs.Certificate> {
   const certificate = new pkijs.Certificate({ version: 2, serialNumber: serialNumber() });
   certificate.subject.typesAndValues.push(new pkijs.AttributeTypeAndValue({ type: OID.commonName, value: new asn1js.Utf8String({ value: commonName }) }));
   certificate.notBefore.value = notBefore;

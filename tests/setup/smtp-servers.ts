@@ -279,14 +279,17 @@ class ScriptedPeer implements Peer {
   }
 }
 
+/** `message` is the moment after the final dot, `never` the whole of the dialogue. */
+export type SmtpCommand = 'EHLO' | 'STARTTLS' | 'AUTH' | 'MAIL' | 'RCPT' | 'DATA' | 'message' | 'never';
+
 /** An honest dialogue up to the given command, whose reply a script wants to give itself. False when the client went away. */
-export async function honestUntil(peer: Peer, command: 'EHLO' | 'STARTTLS' | 'AUTH' | 'MAIL' | 'RCPT' | 'DATA' | 'message', extensions: string[] = ['8BITMIME']): Promise<boolean> {
+export async function honestUntil(peer: Peer, command: SmtpCommand, extensions: string[] = ['8BITMIME']): Promise<boolean> {
   peer.say('220 mx.example.test ESMTP');
   return honest(peer, command, extensions);
 }
 
 /** The same for the rest of a dialogue that has begun. */
-export async function honest(peer: Peer, command: string, extensions: string[] = ['8BITMIME']): Promise<boolean> {
+export async function honest(peer: Peer, command: SmtpCommand, extensions: string[] = ['8BITMIME']): Promise<boolean> {
   for (let line = await peer.line(); line !== null; line = await peer.line()) {
     const verb = line.split(/[ :]/)[0]!.toUpperCase();
     if (verb === command) return true;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { addressKey, checkMailbox, MailboxError, parseMailbox } from '../../src/smtp/mailbox.js';
+import { addressKey, checkMailbox } from '../../src/smtp/mailbox-fault.js';
+import { MailboxError, parseMailbox } from '../../src/smtp/mailbox.js';
 
 describe('valid', () => {
   test.each<[string, string, boolean]>([

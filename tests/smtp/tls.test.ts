@@ -248,6 +248,19 @@ test('what was offered before TLS is forgotten after it', async () => {
   expect(await failureOf(server, 'startTls', { credentials: { type: 'password', accountName: 'a', password: 'secret' } })).toMatchObject({ code: 'AUTH_NOT_OFFERED' });
 });
 
+test('what was offered before TLS is forgotten also when EHLO is refused after it', async () => {
+  const server = await startScriptedServer(async (peer) => {
+    if (!await honestUntil(peer, 'STARTTLS', ['STARTTLS', 'AUTH PLAIN'])) return;
+    peer.say('220 Go ahead');
+    await peer.upgrade({ key: good.key, cert: good.chain });
+    await peer.line();
+    peer.say('502 5.5.1 Not implemented');
+    await honest(peer, 'never');
+  });
+  cleanUps.push(() => server.close());
+  expect((await open(server, 'startTls')).extensions.size).toBe(0);
+});
+
 test('a certificate that does not pass keeps the password here', async () => {
   const server = await sink('smtps', await other.issue({ dnsNames: ['mx.example.test'] }), {}, { auth: { user: 'a', password: 'secret' } });
   const failure = await failureOf(server, 'smtps', { credentials: { type: 'password', accountName: 'a', password: 'secret' } });
