@@ -20,6 +20,9 @@ export function beginStep(text) {
 
 export const say = (text) => console.log(dim(wrap(text, ' ', INDENT)));
 
+/** What is seen between a request and the next. */
+export const note = (text) => console.log(INDENT.repeat(2) + text);
+
 /** Names and values in two columns; a value of null is left out. */
 export function facts(rows, indent = INDENT) {
   const shown = Object.entries(rows).filter(([, value]) => value !== null && value !== undefined);
@@ -44,7 +47,7 @@ export function answer(status, fields) {
 export function table(rows) {
   const names = Object.keys(rows[0]);
   const widths = names.map((name) => Math.max(name.length, ...rows.map((row) => String(row[name]).length)));
-  const line = (cells) => INDENT + cells.map((cell, index) => String(cell).padEnd(widths[index])).join('  ').trimEnd();
+  const line = (cells) => INDENT.repeat(2) + cells.map((cell, index) => String(cell).padEnd(widths[index])).join('  ').trimEnd();
   console.log(dim(line(names)));
   for (const row of rows) console.log(line(names.map((name) => row[name])));
 }

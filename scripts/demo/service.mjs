@@ -14,16 +14,16 @@ const READY = /Swagger UI +(\S+)\/docs\n +API key +(\S+)\n/;
 /** What the terminal may have set for another Mailroom must not lead the demo into its database. */
 const FOREIGN = /^(MAILROOM_|DATABASE_URL|REDIS_URL|PORT$)/;
 
-/** A folder of its own for the demo; as root it is enterable for the account that Postgres then runs as. */
-export async function makeFolder() {
+/** A data folder of its own; as root it is enterable for the account that Postgres then runs as. */
+export async function makeDataFolder() {
   const folder = await mkdtemp(path.join(tmpdir(), 'mailroom-demo-'));
   if (process.getuid?.() === 0) await chmod(folder, 0o755);
   return folder;
 }
 
-/** Also the database, when it had to be made elsewhere: in a temporary folder that nobody but root can enter. */
-export async function removeFolder(folder) {
-  const location = await readFile(path.join(folder, 'data', 'postgres-location.json'), 'utf8').then(JSON.parse, () => null);
+/** Also the database, when it had to be made elsewhere because that account cannot enter the system's folder for temporary files. */
+export async function removeDataFolder(folder) {
+  const location = await readFile(path.join(folder, 'postgres-location.json'), 'utf8').then(JSON.parse, () => null);
   for (const gone of [location?.cluster, folder].filter(Boolean)) await rm(gone, { recursive: true, force: true });
 }
 
@@ -56,13 +56,13 @@ export class Service {
     return this.output.split('Mailroom is ready.')[0].trim();
   }
 
-  /** Waits until it takes requests; rejects when it ends instead. */
-  async ready(signal) {
+  /** Waits until it takes requests; rejects when it ends instead. Not to be broken off: Mailroom stops in order only once it has started. */
+  async ready() {
     const deadline = Date.now() + START_MS;
     while (!READY.test(this.output)) {
       if (this.#ended) await this.#failedStart();
       if (Date.now() > deadline) throw new Error(`Mailroom was not ready within ${START_MS / 1000} s`);
-      await delay(20, undefined, { signal });
+      await delay(20);
     }
     [, this.url, this.key] = READY.exec(this.output);
   }

@@ -1,7 +1,6 @@
-import { simpleParser } from 'mailparser';
-import { answer, beginStep, facts, quote, request, say, table } from './page.mjs';
+import { answer, beginStep, note, request, say, table } from './page.mjs';
 
-const HTML_LINES = 40;
+const STATUS_TEXT = { 200: '200 OK', 201: '201 Created', 202: '202 Accepted' };
 const PASSWORD_CHECK_FAILED = {
   type: 'PasswordCheckFailed',
   properties: {
@@ -30,7 +29,7 @@ const settingsFor = ({ port }) => ({
 async function put(api, settings) {
   request('PUT', '/v1/smtp-settings', settings);
   const { status, body } = await api.send('PUT', '/v1/smtp-settings', settings);
-  answer(`${status} OK`, { enabled: body.enabled, effectivePort: body.effectivePort, updatedAt: body.updatedAt });
+  answer(STATUS_TEXT[status], { enabled: body.enabled, effectivePort: body.effectivePort, updatedAt: body.updatedAt });
 }
 
 export async function subscribe(api) {
@@ -49,12 +48,11 @@ export async function publish(api) {
 }
 
 const acceptedFacts = ({ id, acceptedAt }) => ({ id, acceptedAt });
-const STATUS_TEXT = { 201: '201 Created', 202: '202 Accepted' };
 
 async function post(api, path, content, important) {
   request('POST', path, content);
   const { status, body } = await api.send('POST', path, content);
-  answer(STATUS_TEXT[status] ?? status, important(body));
+  answer(STATUS_TEXT[status], important(body));
   return body;
 }
 
@@ -65,70 +63,62 @@ export async function followEvents(api, [failed, pending]) {
   say('Alice and ops get the first event, only ops the second: one e-mail for each event and address.');
 }
 
-/** Shows the counts of an event's e-mails whenever they change. */
-async function followCounts(api, { id, type }, status, count) {
+/** Shows the counts of an event's e-mails whenever they change, with the seconds since then. */
+async function followCounts(api, { id, acceptedAt }, status, count, since = Date.parse(acceptedAt)) {
   request('GET', `/v1/events/${id}`);
-  const start = performance.now();
   let shown = '';
   await api.follow(`/v1/events/${id}`, ({ emails }) => emails[status] === count, ({ emails, matchedAt }) => {
     const counts = matchedAt === null ? 'subscribers not looked up yet' : countsText(emails);
-    if (counts !== shown) console.log(`        ${type}  +${((performance.now() - start) / 1000).toFixed(2)} s  ${counts}`);
+    if (counts !== shown) note(`${((Date.now() - since) / 1000).toFixed(2)} s  ${counts}`);
     shown = counts;
   });
 }
 
 const countsText = (counts) => Object.entries(counts).filter(([, count]) => count > 0).map(([status, count]) => `${count} ${status}`).join(', ') || 'no e-mail yet';
 
-export async function showMail({ mails }) {
-  beginStep('Look at what arrived');
-  table(mails.map(({ from, to, tls, raw }, index) => ({ mail: index + 1, from, to: to.join(', '), TLS: tls ? 'yes' : 'no', bytes: raw.length })));
-  const { raw } = mails.find(({ to }) => to.includes('alice@example.com'));
-  const mail = await simpleParser(raw, { skipTextToHtml: true });
-  say('The one for Alice:');
-  quote('headers', mail.headerLines.map(({ line }) => line.replaceAll('\r', '')).join('\n'));
-  quote('text body', mail.text);
-  const lines = mail.html.trimEnd().split('\n');
-  quote(`HTML body, decoded: ${Buffer.byteLength(mail.html)} bytes, ${lines.length} lines${lines.length > HTML_LINES ? `, of which the first ${HTML_LINES}` : ''}`, lines.slice(0, HTML_LINES).join('\n'));
-}
-
 export async function showAttempts(api, [{ id }]) {
   beginStep('Ask Mailroom what became of it');
-  const email = await readEmail(api, id, 'alice@example.com');
-  facts(outcomeFacts(email));
-  attempts(email);
+  await showEmail(api, id, 'alice@example.com');
 }
 
-/** The e-mail of that event and address, with its attempts. */
-async function readEmail(api, eventId, to) {
-  request('GET', `/v1/emails?eventId=${eventId}&to=${to}`);
-  const { items: [{ id }] } = await api.get(`/v1/emails?eventId=${eventId}&to=${to}`);
+/** Finds the e-mail of that event and address and shows it with its attempts. */
+async function showEmail(api, eventId, to) {
+  const list = `/v1/emails?eventId=${eventId}&to=${to}`;
+  request('GET', list);
+  const { items: [{ id }] } = await api.get(list);
+  answer(STATUS_TEXT[200], { id });
   request('GET', `/v1/emails/${id}`);
-  return api.get(`/v1/emails/${id}`);
+  const email = await api.get(`/v1/emails/${id}`);
+  answer(STATUS_TEXT[200], importantOf(email));
+  table(email.attempts.map(attemptRow));
 }
 
-const outcomeFacts = ({ to, subject, status, reason, nextAttemptAt, serverReply, serverQueueId, messageId }) => ({
-  to, subject, status, 'reason.code': reason?.code, 'reason.message': reason?.message, nextAttemptAt, serverReply, serverQueueId, messageId,
+const importantOf = ({ to, subject, status, reason, nextAttemptAt, sentAt, serverReply, serverQueueId, messageId }) => ({
+  to, subject, status, 'reason.code': reason?.code, 'reason.message': reason?.message, nextAttemptAt, sentAt, serverReply, serverQueueId, messageId,
 });
 
-const attempts = (email) => table(email.attempts.map(({ number, startedAt, durationMs, address, port, stage, outcome, code, reply }) => ({
+const attemptRow = ({ number, startedAt, durationMs, address, port, stage, outcome, code, reply }) => ({
   attempt: number, startedAt, ms: durationMs, server: address === null ? '' : `${address}:${port}`, stage: stage ?? '', outcome, answer: reply ?? code ?? '',
-})));
+});
 
-export async function breakAndMend(api, catcher) {
+/** Answers the event whose e-mail waits. */
+export async function publishWithoutServer(api, catcher) {
   beginStep('Take the mail server away, and publish again');
   await catcher.stop();
-  facts({ 'mail catcher': 'stopped' });
+  note('the mail catcher is stopped');
   const event = await post(api, '/v1/events', CONNECTION_FAILED, acceptedFacts);
   await followCounts(api, event, 'deferred', 1);
-  facts(outcomeFacts(await readEmail(api, event.id, 'ops@example.com')));
+  await showEmail(api, event.id, 'ops@example.com');
   say('Nothing is lost: it would be tried again at nextAttemptAt, then ever more rarely for up to three days.');
+  return event;
+}
 
+export async function bringServerBack(api, catcher, event) {
   beginStep('Bring it back: saving the settings sends what waits at once');
   await catcher.start();
-  facts({ 'mail catcher': `started again on port ${catcher.port}` });
+  note(`the mail catcher is started again on port ${catcher.port}`);
+  const since = Date.now();
   await put(api, settingsFor(catcher));
-  await followCounts(api, event, 'sent', 1);
-  const email = await readEmail(api, event.id, 'ops@example.com');
-  facts({ status: email.status, sentAt: email.sentAt, serverReply: email.serverReply });
-  attempts(email);
+  await followCounts(api, event, 'sent', 1, since);
+  await showEmail(api, event.id, 'ops@example.com');
 }

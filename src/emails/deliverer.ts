@@ -35,8 +35,8 @@ interface Batch {
   waiting: ClaimedEmail[];
   messages: MessageSource;
   signal: AbortSignal;
-  /** Lanes that hold a session. */
-  connected: number;
+  /** Lanes that have a session, or may still get one. */
+  hopeful: number;
 }
 
 /** Hands e-mails over to the relay: claims a batch in the rows, and works on it over several connections (lanes). */
@@ -63,8 +63,9 @@ export class Deliverer {
     const relay = await this.relayOr((code, reason) => this.parts.deliveries.postpone(leaseId, POSTPONE_SECONDS, code, reason));
     if (relay === null) return;
     const contents = await this.parts.deliveries.contents([...new Set(claimed.map(({ eventId }) => eventId))]);
-    const batch: Batch = { relay, waiting: [...claimed], messages: new MessageSource(relay, contents), signal, connected: 0 };
-    const lanes = Array.from({ length: Math.min(relay.maxConnections, claimed.length) }, () => this.lane(batch));
+    const hopeful = Math.min(relay.maxConnections, claimed.length);
+    const batch: Batch = { relay, waiting: [...claimed], messages: new MessageSource(relay, contents), signal, hopeful };
+    const lanes = Array.from({ length: hopeful }, () => this.lane(batch));
     const results = await Promise.allSettled(lanes);
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
@@ -87,19 +88,17 @@ export class Deliverer {
     while (batch.waiting.length > 0 && !batch.signal.aborted) {
       const session = await this.connect(batch);
       if (session === null) return;
-      batch.connected += 1;
       try {
         await this.sendOver(session, batch);
       } finally {
-        batch.connected -= 1;
         this.parts.sessions.release(session, batch.relay);
       }
     }
   }
 
   /**
-   * A relay that refuses one connection more (too many already) costs this lane alone. When no lane has a connection, the relay cannot be
-   * reached: all that waits gets that one failure as its attempt, in one statement.
+   * A relay that refuses one connection more (too many already) costs this lane alone. When no lane has got one, the relay cannot be
+   * reached: all that waits gets the last failure as its attempt, in one statement.
    */
   private async connect(batch: Batch): Promise<SmtpSession | null> {
     const startedAt = new Date();
@@ -107,7 +106,8 @@ export class Deliverer {
       return await this.parts.sessions.acquire(batch.relay);
     } catch (error) {
       if (!(error instanceof SmtpFailure || error instanceof DnsFailure)) throw error;
-      if (batch.connected === 0) await this.failAll(batch.waiting.splice(0), batch.relay, startedAt, error);
+      batch.hopeful -= 1;
+      if (batch.hopeful === 0) await this.failAll(batch.waiting.splice(0), batch.relay, startedAt, error);
       return null;
     }
   }

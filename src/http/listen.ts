@@ -33,9 +33,16 @@ function shownHost(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
+const IDLE_CHECK_MS = 50;
+
 async function close(server: Server, graceMs: number): Promise<void> {
-  const cut = setTimeout(() => server.closeAllConnections(), graceMs);
   const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
   server.closeIdleConnections();
-  await closed.finally(() => clearTimeout(cut));
+  // A connection that a client keeps becomes idle when its running request is answered.
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
+  const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed.finally(() => {
+    clearInterval(idle);
+    clearTimeout(cut);
+  });
 }

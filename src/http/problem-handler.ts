@@ -63,13 +63,17 @@ export function problemHandler(logger: Logger): ErrorRequestHandler {
   };
 }
 
+/**
+ * `expose` is how the body parser marks a fault of the request whose message may be told. A status alone says nothing: tsoa gives 401 to
+ * whatever fails while a key is looked up, also when the database is gone.
+ */
 function faultOf(error: unknown): Fault {
   if (error instanceof MailroomError) return { status: STATUS[error.kind], code: error.code, detail: error.message, errors: error.errors };
   if (error instanceof ValidateError) return validationFault(toFieldErrors(error.fields));
-  const { type, status, message, name } = error as { type?: string; status?: number; message?: string; name?: string };
+  const { type, status = 400, message, name, expose } = error as { type?: string; status?: number; message?: string; name?: string; expose?: boolean };
   if (type !== undefined && BODY_FAULTS[type]) return BODY_FAULTS[type];
-  if (name === 'URIError' || (typeof status === 'number' && status >= 400 && status < 500)) {
-    return { status: status ?? 400, code: 'REQUEST_INVALID', detail: String(message ?? 'The request cannot be read.').slice(0, 300) };
+  if (name === 'URIError' || (expose === true && status < 500)) {
+    return { status, code: 'REQUEST_INVALID', detail: String(message ?? 'The request cannot be read.').slice(0, 300) };
   }
   if (isDatabaseOutage(error)) return { status: 503, code: 'DATABASE_UNAVAILABLE', detail: 'The database cannot be reached. Nothing was changed; try again.' };
   return { status: 500, code: 'INTERNAL', detail: 'This is a fault of Mailroom, not of your request. Its log has the details under this requestId.' };
