@@ -1,6 +1,6 @@
 // The import rule of ARCHITECTURE.md: main → container → http, workers → features → adapters → config types, errors, logger.
 const ADAPTERS = '^src/(db|queue|smtp|dns|pki|secrets|embedded)/';
-const FEATURES = '^src/(smtp-settings|email-templates|event-types|subscriptions|events|emails|api-keys|audit-log|idempotency|secret-keys|health)/';
+const FEATURES = '^src/(smtp-settings|email-templates|event-types|subscriptions|events|emails|api-keys|audit-log|idempotency|secret-keys|installation|health)/';
 const TOP = '^src/(main|start|welcome|container|workers)\\.ts$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */

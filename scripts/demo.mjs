@@ -1,7 +1,7 @@
 // Shows the whole path of an event, from the request to the received mail, on real parts: the built Mailroom with its embedded Postgres
 // in a temporary folder, and a mail server of its own. Nothing of it stays.
 // Usage: npm run build && npm run demo
-/* global AbortController */
+
 import { writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import path from 'node:path';

@@ -85,14 +85,14 @@ function secret(env: Environment, name: string): string | null {
 function oneOf<T extends string>(env: Environment, name: string, values: readonly T[], fallback: T): T {
   const value = text(env, name) ?? fallback;
   if ((values as readonly string[]).includes(value)) return value as T;
-  throw new StartError(`${name} must be one of ${values.join(', ')}, not "${value}".`);
+  throw new StartError(`${name} must be one of ${values.join(', ')}, not ${JSON.stringify(value)}.`);
 }
 
 function integer(env: Environment, name: string, fallback: number, min: number, max: number): number {
   const value = text(env, name);
   if (value === null) return fallback;
   if (/^\d{1,9}$/.test(value) && Number(value) >= min && Number(value) <= max) return Number(value);
-  throw new StartError(`${name} must be a whole number from ${min} to ${max}, not "${value}".`);
+  throw new StartError(`${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(value)}.`);
 }
 
 /** The value itself never stands in the message: it may hold a password. */
@@ -113,7 +113,10 @@ function adminKey(env: Environment): string | null {
 }
 
 function secretKeys(env: Environment): string[] {
-  const keys = (secret(env, 'MAILROOM_SECRET_KEY') ?? '').split(',').map((key) => key.trim()).filter(Boolean);
+  const list = secret(env, 'MAILROOM_SECRET_KEY');
+  if (list === null) return [];
+  const keys = list.split(',').map((key) => key.trim()).filter(Boolean);
+  if (keys.length === 0) throw new StartError('MAILROOM_SECRET_KEY holds no key, only commas.');
   if (keys.some((key) => key.length < MIN_SECRET_KEY_LENGTH)) {
     throw new StartError(`Each key of MAILROOM_SECRET_KEY must have at least ${MIN_SECRET_KEY_LENGTH} characters (make one with: openssl rand -base64 32).`);
   }

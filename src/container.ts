@@ -24,6 +24,7 @@ import { createApp, createWorkerApp } from './http/app.js';
 import { IdempotencyRepository } from './idempotency/idempotency.repository.js';
 import { IdempotencyService } from './idempotency/idempotency.service.js';
 import type { Logger } from './logger.js';
+import { InstallationRepository } from './installation/installation.repository.js';
 import { createJobQueue } from './queue/create-job-queue.js';
 import type { JobQueue } from './queue/job-queue.js';
 import type { KeyRing } from './secrets/key-ring.js';
@@ -52,19 +53,17 @@ export interface ContainerOptions {
   databaseUrl: string;
   keys: KeyRing;
   logger: Logger;
-  /** Sets the queues of several Mailrooms on one Redis apart. */
-  queuePrefix?: string;
 }
 
 /** Events that are published within this time share a job. */
 const COALESCE_MS = 3;
 
 /** The one place where the parts are made. */
-export async function createContainer({ config, databaseUrl, keys, logger, queuePrefix }: ContainerOptions): Promise<Container> {
+export async function createContainer({ config, databaseUrl, keys, logger }: ContainerOptions): Promise<Container> {
   const metrics = new Metrics();
   const database = connectDatabase(databaseUrl, logger);
   const backEnd = config.redisUrl === null ? { type: 'postgres' as const, url: databaseUrl } : { type: 'redis' as const, url: config.redisUrl };
-  const queue = await createJobQueue({ backEnd, logger, ...(queuePrefix && { prefix: queuePrefix }) });
+  const queue = await createJobQueue({ backEnd, logger, prefix: `mailroom-${await new InstallationRepository(database).id()}` });
   const nudgeEmails = async (ids: string[]): Promise<void> => void (await queue.nudge(deliverEmails, batches(ids, DELIVERY_BATCH).map((emailIds) => ({ emailIds }))));
   const nudges = new Coalescer<string>((eventIds) => queue.nudge(matchEvents, [{ eventIds }]), MATCH_BATCH, COALESCE_MS);
 

@@ -1,7 +1,7 @@
 import { readConfig } from './config.js';
 import { StartError } from './errors.js';
 import { createLogger } from './logger.js';
-import { start } from './start.js';
+import { type Mailroom, start } from './start.js';
 import { welcome } from './welcome.js';
 
 /** A stop that hangs is ended by force; the embedded Postgres then stops by itself. */
@@ -11,11 +11,11 @@ async function main(): Promise<void> {
   const config = readConfig(process.env, process.stdout.isTTY === true);
   const logger = createLogger({ level: config.logLevel, format: config.logFormat });
   for (const name of config.unknownVariables) logger.warn(`${name} is not a variable of Mailroom; it has no effect`);
-  const mailroom = await start(config, logger, (text) => console.log(text));
-  console.log(welcome(config, mailroom));
+  let mailroom: Mailroom | null = null;
   let stopping = false;
   const stop = (signal: string): void => {
-    if (stopping) process.exit(1);
+    // Asked twice, or before it is ready: at once. (The first process of a container gets only the signals that it handles.)
+    if (stopping || mailroom === null) process.exit(1);
     stopping = true;
     logger.info({ signal }, 'stopping: running work ends first');
     setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
@@ -25,6 +25,8 @@ async function main(): Promise<void> {
     });
   };
   process.on('SIGINT', stop).on('SIGTERM', stop);
+  mailroom = await start(config, logger, (text) => console.log(text));
+  console.log(welcome(config, mailroom));
 }
 
 main().catch((error: unknown) => {

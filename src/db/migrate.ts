@@ -49,18 +49,23 @@ async function refuseOldServer(client: pg.Client): Promise<void> {
  * connection, so a process that dies frees it.
  */
 async function underStartLock<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
-  client.on('error', () => undefined); // a broken connection rejects the query in flight, which is where it is handled
-  try {
-    await client.connect();
-  } catch (cause) {
-    throw new StartError(`The database cannot be reached: ${(cause as Error).message}. Check DATABASE_URL.`, { cause });
-  }
+  const client = await connect(url);
   try {
     await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK]);
     return await work(client);
   } finally {
     await client.end();
+  }
+}
+
+async function connect(url: string): Promise<pg.Client> {
+  try {
+    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
+    client.on('error', () => undefined); // a broken connection rejects the query in flight, which is where it is handled
+    await client.connect();
+    return client;
+  } catch (cause) {
+    throw new StartError(`The database cannot be reached: ${(cause as Error).message}. Check DATABASE_URL.`, { cause });
   }
 }
 

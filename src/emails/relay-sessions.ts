@@ -8,6 +8,7 @@ import type { Relay } from '../smtp-settings/relay.js';
 /** Milliseconds. RFC 5321 §4.5.3.2 allows minutes; a relay that is that slow holds up all other mail. */
 const TIMEOUTS = { connectMs: 10_000, greetingMs: 30_000, commandMs: 30_000, dataMs: 120_000 };
 const IDLE_MS = 5_000;
+const FAREWELL_MS = 1_000;
 
 interface Waiting {
   resolve(): void;
@@ -45,11 +46,13 @@ export class RelaySessions {
     this.idle.push({ session, version: relay.version, timer });
   }
 
-  /** Says QUIT on idle connections and cuts those in use. */
+  /** Says QUIT on idle connections, waits a second at most for the answers, and cuts what is left. */
   async close(): Promise<void> {
     const idle = this.idle.splice(0);
     idle.forEach(({ timer }) => clearTimeout(timer));
+    const impatient = setTimeout(() => this.cut(), FAREWELL_MS);
     await Promise.all(idle.map(({ session }) => session.quit()));
+    clearTimeout(impatient);
     this.cut();
   }
 

@@ -29,7 +29,7 @@ export async function readPostmasterFile(cluster: string): Promise<PostmasterFil
 export async function endLeftover(cluster: string, logger: Logger): Promise<void> {
   const left = await readPostmasterFile(cluster);
   if (!left) return;
-  if (!(await isPostmaster(left.pid, cluster))) return removeStaleFile(cluster, left.pid);
+  if (!(await isPostmaster(left.pid, cluster))) return removeStaleFile(cluster);
   logger.warn({ pid: left.pid }, 'Ending the Postgres that a killed Mailroom left running');
   for (const [signal, patience] of STEPS) {
     send(left.pid, signal);
@@ -38,9 +38,12 @@ export async function endLeftover(cluster: string, logger: Logger): Promise<void
   throw new StartError(`The Postgres of an earlier start (process ${left.pid}) still runs on ${cluster} and does not end; end it by hand.`);
 }
 
-/** Postgres trusts a file that names a living process, which may be another one by now: after a reboot ids are used again. */
-async function removeStaleFile(cluster: string, pid: number): Promise<void> {
-  if (findProcess(pid)) await rm(path.join(cluster, 'postmaster.pid'), { force: true });
+/**
+ * A file that names no server of ours is never left: after a reboot, and at each start of a container, ids are used again, and the next
+ * server's readiness must not be read from it.
+ */
+async function removeStaleFile(cluster: string): Promise<void> {
+  await rm(path.join(cluster, 'postmaster.pid'), { force: true });
 }
 
 async function isPostmaster(pid: number, cluster: string): Promise<boolean> {

@@ -31,7 +31,6 @@ function eventFaults({ properties = {}, occurredAt }: EventPublish, pointer: str
 function propertyFaults(name: string, value: PropertyValue, pointer: string): FieldError[] {
   if (!NAME.test(name)) return [{ pointer, message: 'must have a name of letters, digits and underscores, at most 64, starting with a letter' }];
   if (typeof value === 'string' && value.length > MAX_TEXT) return [{ pointer, message: `must have at most ${MAX_TEXT} characters` }];
-  if (typeof value === 'number' && !Number.isFinite(value)) return [{ pointer, message: 'is too large for a number' }];
   return [];
 }
 

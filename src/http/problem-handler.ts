@@ -3,6 +3,7 @@ import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import type { Problem } from '../contract/problem.js';
 import { type ErrorKind, type FieldError, MailroomError } from '../errors.js';
 import type { Logger } from '../logger.js';
+import { isDatabaseOutage } from './database-outage.js';
 import { toFieldErrors } from './validation-errors.js';
 
 /** The one place where an error's kind becomes an HTTP status. */
@@ -75,22 +76,13 @@ function faultOf(error: unknown): Fault {
   if (name === 'URIError' || (expose === true && status < 500)) {
     return { status, code: 'REQUEST_INVALID', detail: String(message ?? 'The request cannot be read.').slice(0, 300) };
   }
-  if (isDatabaseOutage(error)) return { status: 503, code: 'DATABASE_UNAVAILABLE', detail: 'The database cannot be reached. Nothing was changed; try again.' };
+  if (isDatabaseOutage(error)) return { status: 503, code: 'DATABASE_UNAVAILABLE', detail: 'The database cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.' };
   return { status: 500, code: 'INTERNAL', detail: 'This is a fault of Mailroom, not of your request. Its log has the details under this requestId.' };
 }
 
 function validationFault(errors: FieldError[]): Fault {
   const detail = errors.map(({ pointer, parameter, message }) => `${pointer || parameter || 'The body'} ${message}`).join('; ');
   return { status: 400, code: 'VALIDATION_FAILED', detail: `${detail.slice(0, 1_000)}.`, errors };
-}
-
-/** P1xxx are Prisma's connection errors; the pool and the sockets throw plain errors with these texts and codes. */
-function isDatabaseOutage(error: unknown): boolean {
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  return (
-    (typeof code === 'string' && /^(P1\d{3}|P2024|ECONNREFUSED|ECONNRESET|57P0\d|08\d{3})$/.test(code)) ||
-    (typeof message === 'string' && /timeout exceeded when trying to connect|Connection terminated|Can't reach database|Server has closed the connection/i.test(message))
-  );
 }
 
 function sendProblem(res: Response, { status, code, detail, errors }: Fault, url: string): void {

@@ -6,7 +6,7 @@ const MAX_DEPTH = 20;
 
 /**
  * Refuses what Postgres text and e-mail cannot carry: NUL and lone surrogates, anywhere in the body (told with a JSON pointer) or in the
- * URL. Also bounds the nesting, so that nothing after it needs to. Walks with a list, not by recursion.
+ * URL. Refuses numbers too large for a double, which would arrive as null. Also bounds the nesting, so that nothing after it needs to. Walks with a list, not by recursion.
  */
 export const wellFormed: RequestHandler = (req, _res, next) => {
   refuseInUrl(req.url);
@@ -27,6 +27,7 @@ function refuseInBody(body: object): void {
       const pointer = `${next.pointer}/${key.replace(/~/g, '~0').replace(/\//g, '~1')}`;
       refuseText(key, pointer);
       if (typeof value === 'string') refuseText(value, pointer);
+      else if (value === Infinity || value === -Infinity) throw fault(pointer, 'NUMBER_TOO_LARGE', 'is too large for a number');
       else if (value !== null && typeof value === 'object') open.push({ value, pointer, depth: next.depth + 1 });
     }
   }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Queue, type IQueueBackend } from 'bullmq';
+import { MailroomError } from '../errors.js';
 import type { Logger } from '../logger.js';
 import type { BackEnd } from './back-end.js';
 import { ANSWER_MS, settled, unreachable, within } from './deadline.js';
@@ -103,6 +104,7 @@ export class BullmqJobQueue implements JobQueue {
     } catch (error) {
       if (error instanceof TypeError) throw error;
       if (!this.closing) this.outage.begin(error);
+      if (error instanceof MailroomError) throw error;
       throw unreachable((error as Error).message, error);
     }
   }

@@ -37,18 +37,24 @@ describe('text that Postgres and e-mail cannot carry', () => {
   });
 
   test('everything else arrives as it was sent', async () => {
-    const properties = { Emoji: '😀👩‍👩‍👧', Hebrew: 'שלום', Control: '\u0001\u001f\u007f', Bom: '\uFEFFx', Lines: 'a\r\nb\u2028c', Nonchar: '\uFFFF', Escaped: '\\u0000', Empty: '' };
+    const properties = {
+      Emoji: '😀👩‍👩‍👧', Hebrew: 'שלום', Control: '\u0001\u001f\u007f', Bom: '\uFEFFx', Lines: 'a\r\nb\u2028c', Nonchar: '\uFFFF', Escaped: '\\u0000', Empty: '',
+    };
     const { body } = await post('/v1/events', JSON.stringify(buildEvent({ properties }))).expect(202);
     const row = await mailroom.container.database.prisma.event.findUniqueOrThrow({ where: { id: body.id } });
     expect(row.properties).toEqual(properties);
     expect(body.properties).toEqual(properties);
   });
 
-  test.each(['/v1/event-types/a%00b', '/v1/event-types?q=a%00', '/v1/emails?to=%00', '/v1/events?cursor=%00', '/openapi.json?%00'])('NUL in the URL: %s', async (path) => {
+  test.each([
+    '/v1/event-types/a%00b', '/v1/event-types?q=a%00', '/v1/emails?to=%00', '/v1/events?cursor=%00', '/openapi.json?%00',
+  ])('NUL in the URL: %s', async (path) => {
     expectProblem(await mailroom.as().get(path), 400, 'TEXT_INVALID');
   });
 
-  test.each(['/v1/event-types/%ff', '/v1/event-types?q=%ff', '/v1/event-types?q=%ED%A0%80', '/v1/event-types/%', '/v1/emails?to=%c0%80'])('no UTF-8 in the URL: %s', async (path) => {
+  test.each([
+    '/v1/event-types/%ff', '/v1/event-types?q=%ff', '/v1/event-types?q=%ED%A0%80', '/v1/event-types/%', '/v1/emails?to=%c0%80',
+  ])('no UTF-8 in the URL: %s', async (path) => {
     expectProblem(await mailroom.as().get(path), 400, 'REQUEST_INVALID');
   });
 

@@ -34,7 +34,7 @@ export function describeDelivery(name: string, openBackEnd: () => Promise<QueueB
 
     beforeAll(async () => {
       backEnd = await openBackEnd();
-      mailroom = await startMailroom({ ...backEnd, queuePrefix: `flow-${process.pid}`, env: { MAILROOM_RETRY_BASE_MS: '300' } });
+      mailroom = await startMailroom({ ...backEnd, env: { MAILROOM_RETRY_BASE_MS: '300' } });
       d = deliveriesOf(mailroom);
       await d.subscribe('flow@example.com', { eventTypes: ['TestConnectionFailed'] });
     });

@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../../src/db/client.js';
 import type { EmailModel } from '../../src/db/generated/models.js';
+import { addressKey } from '../../src/smtp/mailbox-fault.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -11,13 +12,14 @@ export async function insertEmail({ prisma }: Database, { publisherKeyId, ...ove
   const eventId = overrides.eventId ?? uuidv7();
   const type = overrides.eventType ?? 'PasswordCheckFailed';
   if (overrides.eventId === undefined) {
-    const event = { id: eventId, type, properties: {}, occurredAt: new Date(), publishedBy: 'a test', publisherKeyId: publisherKeyId ?? uuidv7(), clientEnabled: true };
-    await prisma.event.create({ data: { ...event, matchedAt: new Date() } });
+    const publisher = { publishedBy: 'a test', publisherKeyId: publisherKeyId ?? uuidv7() };
+    const now = new Date();
+    await prisma.event.create({ data: { id: eventId, type, properties: {}, occurredAt: now, matchedAt: now, clientEnabled: true, ...publisher } });
     await prisma.emailContent.create({ data: { eventId, subject: 'Password Check Failed', textBody: 'text', htmlBody: '<p>text</p>', warnings: [] } });
   }
   const id = uuidv7();
   const toAddress = overrides.toAddress ?? `${id}@example.com`;
-  const [toKey, messageId] = [toAddress.toLowerCase(), `<${id}@example.com>`];
+  const [toKey, messageId] = [addressKey(toAddress), `<${id}@example.com>`];
   const defaults = { id, eventId, eventType: type, toAddress, toKey, messageId, status: 'queued' as const, giveUpAt: new Date(Date.now() + HOUR_MS) };
   return prisma.email.create({ data: { ...defaults, ...overrides } });
 }

@@ -11,7 +11,7 @@ processTest('with nothing but a data folder it runs, prints its key once, and fi
   atEnd(() => sink.close());
 
   const first = await startProcess(env).ready();
-  expect(first.stdout).toMatch(/^ {2}Swagger UI {3}http:\/\/localhost:\d+\/docs$/m);
+  expect(first.stdout).toMatch(/^ {2}Swagger UI {3}http:\/\/(localhost|127\.0\.0\.1):\d+\/docs$/m);
   expect(first.stderr).toBe('');
   const key = first.printedKey!;
   expect(key).toMatch(/^mr_[\w-]{43}$/);

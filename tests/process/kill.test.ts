@@ -1,8 +1,8 @@
 import { expect } from '@jest/globals';
-import { startSmtpSink } from '../setup/smtp-servers.js';
+import { lies, startScriptedServer, startSmtpSink } from '../setup/smtp-servers.js';
 import { waitFor } from '../setup/wait.js';
 import {
-  allSent, atEnd, copiesById, emailsOf, makeDataFolder, type MailroomProcess, postmasterOf, processesIn, processTest, startProcess, subscribe, useRelay,
+  allSent, atEnd, copiesById, emailsOf, makeDataFolder, type MailroomProcess, postmasterOf, processesIn, processTest, publish, startProcess, STOP_LIMIT_MS, subscribe, useRelay,
 } from './mailroom-process.js';
 
 const CONNECTIONS = 5;
@@ -75,8 +75,28 @@ processTest('SIGTERM in the middle of a start ends it, and leaves nothing runnin
   const env = { MAILROOM_DATA_DIR: await makeDataFolder(), PORT: '0' };
   const first = startProcess(env);
   await waitFor(() => processesIn(env.MAILROOM_DATA_DIR).some((line) => line.includes('initdb')), Boolean);
-  const { ms } = await first.stop();
-  expect(ms).toBeLessThan(10_000);
+  const { code, ms } = await first.stop();
+  expect(code).toBe(1);
+  expect(ms).toBeLessThan(STOP_LIMIT_MS);
   expect(first.stdout).not.toContain('Mailroom is ready');
   await waitFor(() => processesIn(env.MAILROOM_DATA_DIR), (left) => left.length === 0, 6_000);
+});
+
+processTest('a second Ctrl-C does not wait for what is under way; the database ends by itself', async () => {
+  const dataDir = await makeDataFolder();
+  const mailroom = await startProcess({ MAILROOM_DATA_DIR: dataDir, PORT: '0' }).ready();
+  const silent = await startScriptedServer(lies.silentAfterFinalDot);
+  atEnd(() => silent.close());
+  const api = mailroom.as(mailroom.printedKey!);
+  await useRelay(api, silent.port);
+  await subscribe(api, 'ApplianceSick');
+  await publish(api, 'ApplianceSick');
+  await waitFor(() => silent.lines.some((line) => line.includes('Message-ID:')), Boolean);
+  const first = mailroom.stop('SIGINT');
+  await waitFor(() => mailroom.stdout.includes('"signal":"SIGINT"'), Boolean);
+  const { code, ms } = await mailroom.stop('SIGINT');
+  expect(code).toBe(1);
+  expect(ms).toBeLessThan(2_000);
+  await first;
+  await waitFor(() => processesIn(dataDir), (left) => left.length === 0, 6_000);
 });

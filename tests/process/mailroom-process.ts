@@ -53,7 +53,7 @@ export class MailroomProcess {
   async ready(deadlineMs = READY_MS): Promise<this> {
     await waitFor(() => PRINTED.ready.test(this.stdout) || !this.running, Boolean, deadlineMs);
     if (!PRINTED.ready.test(this.stdout)) throw new Error(`Mailroom ended instead of getting ready: ${this.stderr}`);
-    await waitFor(() => !this.running || this.env['PORT'] === undefined || PRINTED.url.test(this.stdout), Boolean);
+    await waitFor(() => !this.running || !this.env['PORT'] || PRINTED.url.test(this.stdout), Boolean);
     return this;
   }
 
@@ -116,7 +116,9 @@ export const atEnd = (close: () => unknown): number => closers.push(close);
 
 afterEach(async () => {
   await Promise.all(started.splice(0).map((mailroom) => mailroom.kill()));
-  for (let close = closers.pop(); close; close = closers.pop()) await close();
+  const failures: unknown[] = [];
+  for (let close = closers.pop(); close; close = closers.pop()) await Promise.resolve().then(close).catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
 }, 60_000);
 
 /** A test that prints what its processes said when it fails. */
@@ -146,8 +148,12 @@ export async function makeDataFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'mailroom-process-'));
   await chmod(folder, 0o755);
   atEnd(async () => {
-    await waitFor(() => processesIn(folder), (left) => left.length === 0, 20_000); // the guard needs a moment after a SIGKILL
-    await rm(folder, { recursive: true, force: true });
+    try {
+      await waitFor(() => processesIn(folder), (left) => left.length === 0, 20_000); // the guard needs a moment after a SIGKILL
+    } finally {
+      for (const line of processesIn(folder)) process.kill(Number.parseInt(line, 10), 'SIGKILL');
+      await rm(folder, { recursive: true, force: true, maxRetries: 10 });
+    }
   });
   return folder;
 }

@@ -13,6 +13,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   await query(server, `CREATE DATABASE ${name} TEMPLATE ${process.env['MAILROOM_TEST_TEMPLATE']}`);
   const url = new URL(server);
   url.pathname = name;
+  await query(url.href, 'UPDATE installation SET installation_id = gen_random_uuid()'); // a copy is an installation of its own
   return { url: url.href, drop: () => query(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
 }
 

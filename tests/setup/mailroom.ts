@@ -12,8 +12,6 @@ const SECRET_KEY = 'test-secret-key-of-32-characters';
 export interface MailroomOptions {
   /** Where the queues are; in Postgres when left out. */
   redisUrl?: string;
-  /** Sets this Mailroom's queues in a shared Redis apart. */
-  queuePrefix?: string;
   /** Without workers nothing is matched or delivered. */
   workers?: boolean;
   env?: Record<string, string>;
@@ -37,11 +35,11 @@ export interface Api {
   delete(path: string): supertest.Test;
 }
 
-export async function startMailroom({ redisUrl, queuePrefix, workers = true, env = {} }: MailroomOptions = {}): Promise<TestMailroom> {
+export async function startMailroom({ redisUrl, workers = true, env = {} }: MailroomOptions = {}): Promise<TestMailroom> {
   const database = await createTestDatabase();
   const config = readConfig({ DATABASE_URL: database.url, MAILROOM_ADMIN_KEY: ADMIN_KEY, MAILROOM_SECRET_KEY: SECRET_KEY, MAILROOM_LOG_LEVEL: 'silent', ...(redisUrl && { REDIS_URL: redisUrl }), ...env }, false);
   const logger = createLogger({ level: config.logLevel, format: 'json' });
-  const container = await createContainer({ config, databaseUrl: database.url, keys: new KeyRing([SECRET_KEY]), logger, ...(queuePrefix && { queuePrefix }) });
+  const container = await createContainer({ config, databaseUrl: database.url, keys: new KeyRing([SECRET_KEY]), logger });
   await container.apiKeys.ensureAdministrator(ADMIN_KEY);
   if (workers) await container.startWorkers();
   const as = (key: string | null = ADMIN_KEY): Api => apiOf(container, key);

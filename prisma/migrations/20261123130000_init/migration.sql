@@ -221,6 +221,16 @@ CREATE INDEX "delivery_leases_expires_at_idx" ON "delivery_leases"("expires_at")
 -- CreateIndex
 CREATE INDEX "idempotency_keys_created_at_idx" ON "idempotency_keys"("created_at");
 
+-- CreateTable
+CREATE TABLE "installation" (
+    "id" SMALLINT NOT NULL DEFAULT 1,
+    "installation_id" UUID NOT NULL DEFAULT gen_random_uuid(),
+
+    CONSTRAINT "installation_pkey" PRIMARY KEY ("id")
+);
+ALTER TABLE "installation" ADD CONSTRAINT "installation_one_row" CHECK ("id" = 1);
+INSERT INTO "installation" ("id") VALUES (1);
+
 -- The settings are one row, there from the start.
 ALTER TABLE "smtp_settings" ADD CONSTRAINT "smtp_settings_one_row" CHECK ("id" = 1);
 INSERT INTO "smtp_settings" ("id") VALUES (1);

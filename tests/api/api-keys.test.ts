@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
+import { auditOf } from './audit.js';
+import { expectProblem } from './expect-problem.js';
+import { meetAtLock } from './race.js';
+
+let mailroom: TestMailroom;
+
+beforeAll(async () => {
+  mailroom = await startMailroom({ workers: false });
+});
+afterAll(async () => {
+  await mailroom.close();
+});
+
+const create = async (role: string, name = `a ${role}`) => (await mailroom.as().post('/v1/api-keys', { name, role }).expect(201)).body as { id: string; key: string };
+const rows = () => mailroom.container.database.prisma.apiKey.findMany({ orderBy: { id: 'asc' } });
+
+describe('create', () => {
+  test('answers the key this once; the database has its hash, the audit log its name', async () => {
+    const response = await mailroom.as().post('/v1/api-keys', { name: 'access-request service', role: 'publisher' }).expect(201);
+    const { id, key, ...told } = response.body as { id: string; key: string };
+    expect(key).toMatch(/^mr_[\w-]{43}$/);
+    expect(told).toEqual({ name: 'access-request service', role: 'publisher', createdAt: expect.any(String), createdBy: 'MAILROOM_ADMIN_KEY' });
+    expect(response.headers['location']).toBe(`/v1/api-keys/${id}`);
+    expect(response.headers['etag']).toMatch(/^".+"$/);
+
+    const row = (await rows()).find((one) => one.id === id)!;
+    expect(Buffer.from(row.keyHash)).toEqual(createHash('sha256').update(key).digest());
+    expect(JSON.stringify(row)).not.toContain(key);
+    const [entry] = await auditOf(mailroom, 'api-key', id);
+    expect(entry).toMatchObject({ action: 'create', actor: 'MAILROOM_ADMIN_KEY', oldValue: null, newValue: { name: 'access-request service', role: 'publisher' } });
+    expect(entry!.requestId).toBe(response.headers['x-request-id']);
+    expect(entry!.remoteAddress).toMatch(/127\.0\.0\.1|::1/);
+
+    for (const path of ['/v1/api-keys', `/v1/api-keys/${id}`]) {
+      const { text } = await mailroom.as().get(path).expect(200);
+      expect(text).toContain(id);
+      expect(text).not.toContain(key);
+      expect(text).not.toMatch(/hash/i);
+    }
+  });
+
+  test('the key works at once, with its role', async () => {
+    const { id, key } = await create('auditor');
+    expect((await mailroom.as(key).get(`/v1/api-keys/${id}`).expect(200)).body).toMatchObject({ id, role: 'auditor' });
+    await mailroom.as(key).post('/v1/api-keys', { name: 'x', role: 'administrator' }).expect(403);
+  });
+
+  test('no two keys are alike, also of one name', async () => {
+    const made = [await create('publisher', 'same'), await create('publisher', 'same')];
+    expect(new Set(made.map(({ key }) => key)).size).toBe(2);
+  });
+
+  test.each([
+    ['no name', { role: 'auditor' }, '/name'],
+    ['an empty name', { name: '', role: 'auditor' }, '/name'],
+    ['a name of 101 characters', { name: 'n'.repeat(101), role: 'auditor' }, '/name'],
+    ['no role', { name: 'x' }, '/role'],
+    ['another role', { name: 'x', role: 'root' }, '/role'],
+    ['a key of one\'s own', { name: 'x', role: 'auditor', key: 'chosen-by-me' }, '/key'],
+    ['an id of one\'s own', { name: 'x', role: 'auditor', id: '01900000-0000-7000-8000-000000000000' }, '/id'],
+  ])('%s is refused', async (_name, body, pointer) => {
+    const before = await rows();
+    expectProblem(await mailroom.as().post('/v1/api-keys', body), 400, 'VALIDATION_FAILED', [{ pointer }]);
+    expect(await rows()).toEqual(before);
+  });
+});
+
+describe('delete', () => {
+  test('refuses the key from its next request on', async () => {
+    const { id, key } = await create('publisher', 'short-lived');
+    await mailroom.as(key).get('/v1/events').expect(200);
+    expect((await mailroom.as().delete(`/v1/api-keys/${id}`).expect(204)).text).toBe('');
+    expectProblem(await mailroom.as(key).get('/v1/events'), 401, 'API_KEY_UNKNOWN');
+    expectProblem(await mailroom.as().get(`/v1/api-keys/${id}`), 404, 'NOT_FOUND');
+    expect((await auditOf(mailroom, 'api-key', id)).at(-1)).toMatchObject({ action: 'delete', oldValue: { name: 'short-lived', role: 'publisher' }, newValue: null });
+  });
+
+  test('twice is 404', async () => {
+    const { id } = await create('auditor');
+    await mailroom.as().delete(`/v1/api-keys/${id}`).expect(204);
+    expectProblem(await mailroom.as().delete(`/v1/api-keys/${id}`), 404, 'NOT_FOUND');
+  });
+
+  test('of the key that the environment gives is 409', async () => {
+    const { id } = (await rows()).find(({ origin }) => origin === 'environment')!;
+    expectProblem(await mailroom.as().delete(`/v1/api-keys/${id}`), 409, 'API_KEY_FROM_ENVIRONMENT');
+    await mailroom.as().get('/v1/events').expect(200);
+    expect(await auditOf(mailroom, 'api-key', id)).toEqual([]);
+  });
+});
+
+describe('the last administrator', () => {
+  /** Leaves these keys as the only administrators. */
+  async function leaveOnly(ids: string[]): Promise<void> {
+    await mailroom.container.database.prisma.apiKey.deleteMany({ where: { role: 'administrator', id: { notIn: ids } } });
+  }
+
+  test('cannot be deleted, by itself neither; of two at once one stays', async () => {
+    const [one, other] = [await create('administrator'), await create('administrator')];
+    await leaveOnly([one.id, other.id]);
+    try {
+      const answers = await meetAtLock(mailroom, 'SELECT 1 FROM api_keys ORDER BY id FOR UPDATE', [
+        () => mailroom.as(one.key).delete(`/v1/api-keys/${other.id}`),
+        () => mailroom.as(other.key).delete(`/v1/api-keys/${one.id}`),
+      ]);
+      expect(answers.map(({ status }) => status).sort()).toEqual([204, 409]);
+      const [left] = (await rows()).filter(({ role }) => role === 'administrator');
+      const last = [one, other].find(({ id }) => id === left!.id)!;
+      expectProblem(await mailroom.as(last.key).delete(`/v1/api-keys/${last.id}`), 409, 'LAST_ADMINISTRATOR_KEY');
+      const { body: reader } = await mailroom.as(last.key).post('/v1/api-keys', { name: 'r', role: 'auditor' }).expect(201);
+      await mailroom.as(last.key).delete(`/v1/api-keys/${(reader as { id: string }).id}`).expect(204);
+    } finally {
+      await mailroom.container.apiKeys.ensureAdministrator('test-administrator-key');
+    }
+  });
+});

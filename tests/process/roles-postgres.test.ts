@@ -1,0 +1,3 @@
+import { describeRoles } from './roles.js';
+
+describeRoles('queue in Postgres', () => Promise.resolve({ stop: () => Promise.resolve() }));

@@ -1,0 +1,68 @@
+import { describe, expect, test } from '@jest/globals';
+import { Coalescer } from '../../src/events/coalesce.js';
+import { waitFor } from '../setup/wait.js';
+
+const NEVER_MS = 60_000;
+
+/** A coalescer that keeps what it hands on. */
+function recording(max: number, waitMs: number) {
+  const handed: number[][] = [];
+  const coalescer = new Coalescer<number>((items) => Promise.resolve(handed.push(items)), max, waitMs);
+  return { handed, coalescer };
+}
+
+describe('a coalescer', () => {
+  test('hands on together what came within its time, in order', async () => {
+    const { handed, coalescer } = recording(10, 20);
+    coalescer.add([1]);
+    coalescer.add([2, 3]);
+    expect(handed).toEqual([]);
+    await waitFor(() => handed.length, (count) => count > 0);
+    expect(handed).toEqual([[1, 2, 3]]);
+  });
+
+  test('starts anew after that', async () => {
+    const { handed, coalescer } = recording(10, 1);
+    coalescer.add([1]);
+    await waitFor(() => handed.length, (count) => count === 1);
+    coalescer.add([2]);
+    await waitFor(() => handed.length, (count) => count === 2);
+    expect(handed).toEqual([[1], [2]]);
+  });
+
+  test('does not wait when it is full, and never hands on more than its size', async () => {
+    const { handed, coalescer } = recording(3, NEVER_MS);
+    coalescer.add([1, 2]);
+    coalescer.add([3, 4]);
+    expect(handed).toEqual([[1, 2, 3]]);
+    coalescer.add([5, 6, 7, 8, 9, 10]);
+    expect(handed).toEqual([[1, 2, 3], [4, 5, 6], [7, 8, 9]]);
+    await coalescer.close();
+    expect(handed.at(-1)).toEqual([10]);
+  });
+
+  test('hands nothing on when nothing came', async () => {
+    const { handed, coalescer } = recording(3, 1);
+    coalescer.add([]);
+    await coalescer.close();
+    expect(handed).toEqual([]);
+  });
+
+  test('closes after what it hands on is done, and leaves no timer', async () => {
+    let done = false;
+    const coalescer = new Coalescer<number>(() => new Promise((resolve) => setImmediate(() => { done = true; resolve(undefined); })), 10, NEVER_MS);
+    coalescer.add([1]);
+    await coalescer.close();
+    expect(done).toBe(true);
+    await coalescer.close();
+  });
+
+  test('a failure does not stop it', async () => {
+    const handed: number[][] = [];
+    const coalescer = new Coalescer<number>((items) => { handed.push(items); return Promise.reject(new Error('queue gone')); }, 1, NEVER_MS);
+    coalescer.add([1]);
+    coalescer.add([2]);
+    await coalescer.close();
+    expect(handed).toEqual([[1], [2]]);
+  });
+});

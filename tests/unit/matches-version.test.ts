@@ -1,0 +1,27 @@
+import { expect, test } from '@jest/globals';
+import { matchesVersion } from '../../src/audit-log/change-resource.js';
+import { etagOf } from '../../src/contract/api-controller.js';
+
+test.each<[string, boolean]>([
+  ['"7"', true],
+  ['*', true],
+  [' * ', true],
+  ['"6","7"', true],
+  ['"6" , "7" ', true],
+  ['"x", *', true],
+  ['"6"', false],
+  ['"77"', false],
+  ['"07"', false],
+  ['7', false],
+  ['W/"7"', false],
+  ['', false],
+  [',', false],
+  ['"6,7"', false],
+])('If-Match: %s for version 7: %s', (ifMatch, expected) => {
+  expect(matchesVersion(ifMatch, 7)).toBe(expected);
+});
+
+test('the tag that is given out is the one that matches', () => {
+  expect(matchesVersion(etagOf(0), 0)).toBe(true);
+  expect(matchesVersion(etagOf(1), 0)).toBe(false);
+});
