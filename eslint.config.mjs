@@ -1,7 +1,7 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
-const NODE_GLOBALS = ['process', 'console', 'URL', 'Buffer', 'module', 'globalThis', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'fetch', 'AbortController', 'AbortSignal', 'performance'];
+const NODE_GLOBALS = ['process', 'console', 'URL', 'WebAssembly', 'Buffer', 'module', 'globalThis', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'fetch', 'AbortController', 'AbortSignal', 'performance'];
 
 export default tseslint.config(
   { ignores: ['dist/', '.dist-new/', '.dist-old/', 'src/db/generated/', 'src/http/generated/', 'coverage/', '.mailroom/'] },

@@ -3,7 +3,7 @@
 // Read the file before you commit it: partial indexes, functions and first rows are written by hand.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { withSchemaEngine } from '../dist/db/schema-engine.js';
+import { withSchemaEngine } from './schema-engine.mjs';
 
 const [name] = process.argv.slice(2);
 if (!/^[a-z][a-z0-9_]*$/.test(name ?? '') || !process.env.DATABASE_URL) {

@@ -5,8 +5,8 @@ import type { Timestamp, Uuid } from '../contract/scalars.js';
 export interface ApiKeyCreate {
   /**
    * Tells people and the audit log whose key it is.
-   * @minLength 1 name must have 1 to 100 characters
-   * @maxLength 100 name must have 1 to 100 characters
+   * @minLength 1 must have 1 to 100 characters
+   * @maxLength 100 must have 1 to 100 characters
    */
   name: string;
   role: Role;

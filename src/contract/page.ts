@@ -7,9 +7,9 @@ const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 export interface PageQuery {
   /**
    * How many items at most.
-   * @isInt limit must be a whole number from 1 to 200
-   * @minimum 1 limit must be a whole number from 1 to 200
-   * @maximum 200 limit must be a whole number from 1 to 200
+   * @isInt must be a whole number from 1 to 200
+   * @minimum 1 must be a whole number from 1 to 200
+   * @maximum 200 must be a whole number from 1 to 200
    * @default 50
    */
   limit?: number;

@@ -1,35 +1,48 @@
+import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { SchemaEngine } from '@prisma/schema-engine-wasm';
 import pg from 'pg';
+import { v7 as uuidv7 } from 'uuid';
 import { StartError } from '../errors.js';
-import { withSchemaEngine } from './schema-engine.js';
 
 const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url));
 /** Any fixed number serves; all Mailroom processes of one database take the same lock. */
 const ADVISORY_LOCK = 7_245_001;
 const OLDEST_POSTGRES = 150_000;
 
-export interface Migration {
+/** Where Prisma keeps its history, in its own shape, so that its tools understand the database too. */
+const HISTORY = `
+  CREATE TABLE IF NOT EXISTS _prisma_migrations (
+    id varchar(36) PRIMARY KEY, checksum varchar(64) NOT NULL, finished_at timestamptz, migration_name varchar(255) NOT NULL, logs text,
+    rolled_back_at timestamptz, started_at timestamptz NOT NULL DEFAULT now(), applied_steps_count integer NOT NULL DEFAULT 0)`;
+
+interface Migration {
   name: string;
   sql: string;
 }
 
-/** The committed migrations, oldest first. */
+/**
+ * Brings the database to the committed migrations, once, however many processes start at the same time, then runs `prepare` under
+ * the same lock (first rows that must be made once). A migration and its line in the history are one transaction: a process that is
+ * killed leaves both or none. Answers the names of what was applied.
+ * @throws StartError in one line
+ */
+export async function migrate(url: string, prepare: () => Promise<void> = () => Promise.resolve()): Promise<string[]> {
+  return underStartLock(url, async (client) => {
+    await refuseOldServer(client);
+    const applied = await appliedNames(client);
+    const missing = (await committedMigrations()).filter(({ name }) => !applied.has(name));
+    for (const migration of missing) await apply(client, migration);
+    await prepare();
+    return missing.map(({ name }) => name);
+  });
+}
+
+/** Oldest first. */
 export async function committedMigrations(): Promise<Migration[]> {
   const entries = await readdir(MIGRATIONS, { withFileTypes: true });
   const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name).sort();
   return Promise.all(names.map(async (name) => ({ name, sql: await readFile(`${MIGRATIONS}/${name}/migration.sql`, 'utf8') })));
-}
-
-/** The form in which the schema engine takes migrations. */
-export function migrationList(migrations: Migration[]): Parameters<SchemaEngine['applyMigrations']>[0]['migrationsList'] {
-  return {
-    baseDir: MIGRATIONS,
-    lockfile: { path: 'migration_lock.toml', content: 'provider = "postgresql"\n' },
-    shadowDbInitScript: '',
-    migrationDirectories: migrations.map(({ name, sql }) => ({ path: name, migrationFile: { path: 'migration.sql', content: { tag: 'ok', value: sql } } })),
-  };
 }
 
 async function appliedNames(client: pg.Client): Promise<Set<string>> {
@@ -37,6 +50,20 @@ async function appliedNames(client: pg.Client): Promise<Set<string>> {
   if (table.rows[0]!.name === null) return new Set();
   const { rows } = await client.query<{ name: string }>('SELECT migration_name AS name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL');
   return new Set(rows.map(({ name }) => name));
+}
+
+async function apply(client: pg.Client, { name, sql }: Migration): Promise<void> {
+  const checksum = createHash('sha256').update(sql).digest('hex');
+  try {
+    await client.query('BEGIN');
+    await client.query(HISTORY);
+    await client.query(sql);
+    await client.query('INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count) VALUES ($1, $2, $3, now(), 1)', [uuidv7(), checksum, name]);
+    await client.query('COMMIT');
+  } catch (cause) {
+    await client.query('ROLLBACK').catch(() => undefined); // the connection may be what failed
+    throw new StartError(`The database could not be migrated (${name}): ${oneLine(cause)}`, { cause });
+  }
 }
 
 async function refuseOldServer(client: pg.Client): Promise<void> {
@@ -65,29 +92,8 @@ async function connect(url: string): Promise<pg.Client> {
     await client.connect();
     return client;
   } catch (cause) {
-    throw new StartError(`The database cannot be reached: ${(cause as Error).message}. Check DATABASE_URL.`, { cause });
+    throw new StartError(`The database cannot be reached: ${oneLine(cause)}. Check DATABASE_URL.`, { cause });
   }
 }
 
-/**
- * Brings the database to the committed migrations, once, however many processes start at the same time, then runs `prepare` under
- * the same lock (first rows that must be made once). A database that is up to date costs one query.
- */
-export async function migrate(url: string, prepare: () => Promise<void> = () => Promise.resolve()): Promise<string[]> {
-  return underStartLock(url, async (client) => {
-    await refuseOldServer(client);
-    const [committed, applied] = [await committedMigrations(), await appliedNames(client)];
-    const missing = committed.filter(({ name }) => !applied.has(name));
-    if (missing.length > 0) await apply(url, committed);
-    await prepare();
-    return missing.map(({ name }) => name);
-  });
-}
-
-async function apply(url: string, migrations: Migration[]): Promise<void> {
-  try {
-    await withSchemaEngine(url, (engine) => engine.applyMigrations({ migrationsList: migrationList(migrations), filters: { externalTables: [], externalEnums: [] } }));
-  } catch (cause) {
-    throw new StartError(`The database could not be migrated: ${(cause as Error).message}`, { cause });
-  }
-}
+const oneLine = (error: unknown): string => (error as Error).message.replace(/\s*\n\s*/g, ' ');

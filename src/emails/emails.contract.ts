@@ -108,9 +108,9 @@ export interface EmailPage {
 
 export interface EmailQuery {
   /**
-   * @isInt limit must be a whole number from 1 to 200
-   * @minimum 1 limit must be a whole number from 1 to 200
-   * @maximum 200 limit must be a whole number from 1 to 200
+   * @isInt must be a whole number from 1 to 200
+   * @minimum 1 must be a whole number from 1 to 200
+   * @maximum 200 must be a whole number from 1 to 200
    * @default 50
    */
   limit?: number;

@@ -1,6 +1,7 @@
 import { changeResource } from '../audit-log/change-resource.js';
 import type { Actor } from '../contract/actor.js';
 import { idSliceOf, pageOf } from '../contract/page.js';
+import { momentOf } from '../contract/time.js';
 import type { Database, Tx } from '../db/client.js';
 import { invalid, MailroomError, notFound } from '../errors.js';
 import { addressKey } from '../smtp/mailbox-fault.js';
@@ -40,7 +41,7 @@ export class EmailsService {
 
   async list(actor: Actor, query: EmailQuery): Promise<EmailPage> {
     const slice = idSliceOf(query);
-    const rows = await this.emails.list(slice, { ...filterOf(query), publisherKeyId: ownOnly(actor) });
+    const rows = await this.emails.list(slice, { ...filterOf(query, 'parameter'), publisherKeyId: ownOnly(actor) });
     return pageOf(rows, slice.limit, (row) => row.id, toEmail);
   }
 
@@ -69,7 +70,7 @@ export class EmailsService {
     const { ids } = await changeResource(this.db, actor, {
       type: 'emails',
       id: 'retry',
-      apply: async (tx) => ({ ids: await this.emails.requeue(tx, { ...filterOf(filter), statuses }) }),
+      apply: async (tx) => ({ ids: await this.emails.requeue(tx, { ...filterOf(filter, 'pointer'), statuses }) }),
       describe: ({ ids: retried }: { ids: string[] }) => ({ ...filter, retried: retried.length }),
     });
     await this.nudge(ids);
@@ -106,21 +107,23 @@ export const noEmails = (): EmailCounts => ({ queued: 0, sending: 0, sent: 0, de
 /** A publisher reads the outcome of what it published itself; the other readers everything. */
 const ownOnly = ({ role, keyId }: Actor): string | null => (role === 'publisher' ? keyId : null);
 
-function filterOf({ status, to, eventId, from, until }: EmailQuery | EmailRetryFilter): EmailFilter {
+/** @param place how a fault is told: of a query parameter, or by a pointer into the body */
+function filterOf({ status, to, eventId, from, until }: EmailQuery | EmailRetryFilter, place: 'parameter' | 'pointer'): EmailFilter {
   return {
     statuses: status === undefined ? undefined : [status],
     toKey: to === undefined ? undefined : addressKey(to),
     eventId,
-    from: timeOf('from', from),
-    until: timeOf('until', until),
+    from: timeOf('from', from, place),
+    until: timeOf('until', until, place),
   };
 }
 
-function timeOf(parameter: string, text: string | undefined): Date | undefined {
+function timeOf(name: string, text: string | undefined, place: 'parameter' | 'pointer'): Date | undefined {
   if (text === undefined) return undefined;
-  const time = new Date(text);
-  if (!Number.isNaN(time.getTime())) return time;
-  throw new MailroomError('invalid', 'TIME_INVALID', `${parameter} is no time that exists.`, [{ parameter, message: 'is no time that exists' }]);
+  const time = momentOf(text);
+  if (time !== null) return time;
+  const fault = { message: 'is no time that exists' };
+  throw new MailroomError('invalid', 'TIME_INVALID', `${name} is no time that exists.`, [place === 'pointer' ? { pointer: `/${name}`, ...fault } : { parameter: name, ...fault }]);
 }
 
 function notPossible(status: EmailStatus, outcome: 'retryAsked' | 'cancelAsked'): MailroomError {

@@ -76,9 +76,9 @@ export interface EventPage {
 
 export interface EventQuery {
   /**
-   * @isInt limit must be a whole number from 1 to 200
-   * @minimum 1 limit must be a whole number from 1 to 200
-   * @maximum 200 limit must be a whole number from 1 to 200
+   * @isInt must be a whole number from 1 to 200
+   * @minimum 1 must be a whole number from 1 to 200
+   * @maximum 200 must be a whole number from 1 to 200
    * @default 50
    */
   limit?: number;

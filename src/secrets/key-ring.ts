@@ -57,6 +57,7 @@ export class KeyRing {
     if (version !== 'v1' || packed === undefined) throw new SecretError('A stored secret has an unknown form.');
     if (!key) throw new SecretError(`A stored secret was encrypted with the key ${id}, which MAILROOM_SECRET_KEY does not hold.`);
     const bytes = Buffer.from(packed, 'base64url');
+    if (bytes.length < IV_BYTES + TAG_BYTES) throw new SecretError('A stored secret was cut short.');
     const decipher = createDecipheriv('aes-256-gcm', key.bytes, bytes.subarray(0, IV_BYTES), { authTagLength: TAG_BYTES })
       .setAAD(Buffer.from(context))
       .setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));

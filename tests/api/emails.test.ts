@@ -68,7 +68,7 @@ describe('filters', () => {
     expectProblem(await mailroom.as().get(`${PATH}?from=2026-13-01T00:00:00Z`), 400, 'TIME_INVALID', [{ parameter: 'from' }]);
   });
 
-  test.failing.each(['0000-01-01T00:00:00Z', '2026-02-30T00:00:00Z', '2026-01-01T24:00:00Z'])('%s is refused too', async (time) => {
+  test.each(['0000-01-01T00:00:00Z', '2026-02-30T00:00:00Z', '2026-01-01T24:00:00Z'])('%s is refused too', async (time) => {
     expectProblem(await mailroom.as().get(`${PATH}?from=${time}`), 400, 'TIME_INVALID', [{ parameter: 'from' }]);
   });
 });

@@ -160,6 +160,7 @@ export function describeDelivery(name: string, openBackEnd: () => Promise<QueueB
       const deferred = await d.reached(await d.publish(), 'deferred');
       expect(deferred['reason']).toMatchObject({ code: 'TLS_NOT_OFFERED' });
       expect(server.mails).toEqual([]);
+      await mailroom.as().post(`/v1/emails/${String(deferred['id'])}/cancel`).expect(200); // or it would come to the next test's server
     });
 
     test('a cancelled e-mail is not sent', async () => {
@@ -167,14 +168,14 @@ export function describeDelivery(name: string, openBackEnd: () => Promise<QueueB
       await closed.close();
       await d.settings(closed.port);
       const id = await d.publish();
-      const { id: emailId } = await d.reached(id, 'deferred');
+      const { id: emailId, messageId } = await d.reached(id, 'deferred');
       const cancelled = await mailroom.as().post(`/v1/emails/${String(emailId)}/cancel`).expect(200);
       expect(cancelled.body).toMatchObject({ status: 'cancelled', nextAttemptAt: null });
       const server = await sink();
       await d.settings(server.port);
       await d.reached(await d.publish(), 'sent');
       expect((await d.emailOf(id)).status).toBe('cancelled');
-      expect(server.mails).toHaveLength(1);
+      expect(server.mails.filter(({ raw }) => raw.includes(String(messageId)))).toEqual([]);
     });
 
     test('no value of an event adds a header or a line to one', async () => {

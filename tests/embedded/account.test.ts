@@ -133,14 +133,15 @@ asOrdinary('as an ordinary user', () => {
 
   test('the data folder is made 0700 with the database in it, and data outlive a restart', async () => {
     const dataDir = path.join(await ownFolder('home'), 'deep', '.mailroom');
-    const first = owner(dataDir, { uid: ORDINARY });
+    const linked = await install(path.join(folder, 'linked'));
+    const first = owner(dataDir, { from: linked, uid: ORDINARY });
     const { url, directory } = await first.started();
     expect(directory).toBe(path.join(dataDir, 'postgres'));
     expect((await lstat(dataDir)).mode & 0o777).toBe(0o700);
     expect(first.notices).toEqual([]);
     await keep(url, 'one');
     await first.stop();
-    expect(await kept((await owner(dataDir, { uid: ORDINARY }).started()).url)).toEqual(['one']);
+    expect(await kept((await owner(dataDir, { from: linked, uid: ORDINARY }).started()).url)).toEqual(['one']);
     expect(await copiesOfPrograms(dataDir)).toEqual([]); // those of the checkout do
   });
 
