@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { cp, lstat, mkdir, mkdtemp, readdir, readFile, rm, writeFile, chmod } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -40,7 +41,8 @@ async function copyPackages(modules: string, links: boolean): Promise<void> {
   for (const [name, entry] of Object.entries(roots)) {
     const to = path.join(modules, name);
     await cp(path.dirname(path.dirname(entry)), to, { recursive: true, verbatimSymlinks: true, filter: (source) => !source.endsWith('.a') });
-    if (!links) await removeLinks(path.join(to, 'native', 'lib')).catch(ignoreMissing);
+    if (links) spawnSync(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: to }); // what its install script does; the main package has none
+    else await removeLinks(path.join(to, 'native', 'lib')).catch(ignoreMissing);
   }
 }
 

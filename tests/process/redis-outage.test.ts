@@ -25,7 +25,8 @@ async function environment(redis: TestRedisServer): Promise<Record<string, strin
 
 /** Jobs of both kinds that wait in a Redis of our own. */
 const waitingJobs = (redis: TestRedisServer): Promise<number> => withClient(redis, async (client) => {
-  const lengths = await Promise.all(['match-events', 'deliver-emails'].map((kind) => client.llen(`mailroom:${kind}:wait`)));
+  const queues = await client.keys('mailroom-*:wait');
+  const lengths = await Promise.all(queues.map((queue) => client.llen(queue)));
   return lengths.reduce((sum, length) => sum + length, 0);
 });
 
