@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { StartError } from './errors.js';
@@ -20,6 +21,8 @@ export interface Config {
   /** Newest first; empty: a key file in the data folder. */
   readonly secretKeys: readonly string[];
   readonly retryBaseMs: number;
+  /** In CIDR notation: no connection is opened to an address in these networks. */
+  readonly smtpDenyNetworks: readonly string[];
   readonly logLevel: string;
   readonly logFormat: 'json' | 'pretty';
   /** Names this process in attempts and leases. */
@@ -32,12 +35,20 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const KNOWN = [
   'MAILROOM_ROLE', 'MAILROOM_HOST', 'MAILROOM_DATA_DIR', 'MAILROOM_ADMIN_KEY', 'MAILROOM_ADMIN_KEY_FILE', 'MAILROOM_SECRET_KEY',
-  'MAILROOM_SECRET_KEY_FILE', 'MAILROOM_RETRY_BASE_MS', 'MAILROOM_LOG_LEVEL', 'MAILROOM_LOG_FORMAT',
+  'MAILROOM_SECRET_KEY_FILE', 'MAILROOM_RETRY_BASE_MS', 'MAILROOM_SMTP_DENY_NETWORKS', 'MAILROOM_LOG_LEVEL', 'MAILROOM_LOG_FORMAT',
 ];
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 /** A key that can be guessed in a day is none. */
 export const MIN_ADMIN_KEY_LENGTH = 8;
 export const MIN_SECRET_KEY_LENGTH = 16;
+
+/** Where no mail server is, and much that must not be reached by way of one. Loopback is allowed: many relays run beside Mailroom. */
+export const DEFAULT_DENY_NETWORKS: readonly string[] = [
+  '169.254.0.0/16', 'fe80::/10', // link-local (RFC 3927, RFC 4291), with the metadata services of most clouds
+  'fd00:ec2::254/128', 'fd20:ce::254/128', // metadata over IPv6: AWS, Google Cloud
+  '100.100.100.200/32', '168.63.129.16/32', // metadata: Alibaba Cloud, Azure
+  '0.0.0.0/8', '::/128', // "this host" (RFC 1122, RFC 4291): no destination, though many systems take it for loopback
+];
 
 /**
  * Reads the environment, once, at the start. Every fault is a StartError of one line that names the variable.
@@ -56,6 +67,7 @@ export function readConfig(env: Environment, terminal: boolean): Config {
     adminKey: adminKey(env),
     secretKeys: secretKeys(env),
     retryBaseMs: integer(env, 'MAILROOM_RETRY_BASE_MS', 30_000, 1, 86_400_000),
+    smtpDenyNetworks: networks(env, 'MAILROOM_SMTP_DENY_NETWORKS', DEFAULT_DENY_NETWORKS),
     logLevel: oneOf(env, 'MAILROOM_LOG_LEVEL', LOG_LEVELS, 'info'),
     logFormat: oneOf(env, 'MAILROOM_LOG_FORMAT', ['json', 'pretty'] as const, terminal ? 'pretty' : 'json'),
     worker: `${hostname()}:${process.pid}`,
@@ -93,6 +105,21 @@ function integer(env: Environment, name: string, fallback: number, min: number, 
   if (value === null) return fallback;
   if (/^\d{1,9}$/.test(value) && Number(value) >= min && Number(value) <= max) return Number(value);
   throw new StartError(`${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(value)}.`);
+}
+
+/** Networks in CIDR notation, or addresses, with commas between them; `none` for none at all. */
+function networks(env: Environment, name: string, fallback: readonly string[]): readonly string[] {
+  const value = text(env, name);
+  if (value === null) return fallback;
+  if (value.toLowerCase() === 'none') return [];
+  return value.split(',').map((item) => network(name, item.trim()));
+}
+
+function network(name: string, item: string): string {
+  const [, address = '', prefix] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(item) ?? [];
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  if (bits > 0 && Number(prefix ?? bits) <= bits) return `${address}/${prefix ?? bits}`;
+  throw new StartError(`${name} must be networks such as 169.254.0.0/16 or fe80::/10 (or addresses) with commas between them, or none; "${item}" is no network.`);
 }
 
 /** The value itself never stands in the message: it may hold a password. */

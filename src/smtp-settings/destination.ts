@@ -1,6 +1,6 @@
 import type { SmtpSecurity } from './smtp-settings.contract.js';
 
-/** What decides where a stored password would go. */
+/** What decides where a stored secret would go. */
 export interface Destination {
   authenticationType: string;
   serverAddress: string | null;
@@ -8,6 +8,9 @@ export interface Destination {
   port: number | null;
   security: SmtpSecurity;
   accountName: string | null;
+  /** With OAuth 2.0 the secret goes to the token server. */
+  tokenUrl?: string | null;
+  clientId?: string | null;
 }
 
 const SMTP_PORT = 25; // RFC 5321 §4.5.4.2
@@ -18,12 +21,13 @@ export function effectivePort({ port, security }: Pick<Destination, 'port' | 'se
 }
 
 /**
- * The destination as one text. It is bound into the ciphertext of the password as associated data, so that a stored password can be
- * read for the very destination it was given for and for no other.
+ * The destination as one text. It is bound into the ciphertext of the password or client secret as associated data, so that a stored secret
+ * can be read for the very destination it was given for and for no other.
  */
 export function bindingOf(destination: Destination): string {
-  const { authenticationType, serverAddress, resolveMx, security, accountName } = destination;
-  return JSON.stringify(['smtp', authenticationType, serverAddress?.toLowerCase() ?? null, resolveMx, effectivePort(destination), security, accountName]);
+  const { authenticationType, serverAddress, resolveMx, security, accountName, tokenUrl = null, clientId = null } = destination;
+  const server = ['smtp', authenticationType, serverAddress?.toLowerCase() ?? null, resolveMx, effectivePort(destination), security, accountName];
+  return JSON.stringify(authenticationType === 'oauth2' ? [...server, tokenUrl, clientId] : server);
 }
 
 export const sameDestination = (one: Destination, other: Destination): boolean => bindingOf(one) === bindingOf(other);

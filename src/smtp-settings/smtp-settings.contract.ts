@@ -1,4 +1,4 @@
-import type { Timestamp } from '../contract/scalars.js';
+import type { Timestamp, Uuid } from '../contract/scalars.js';
 
 /** `none`: plain text. `startTls`: TLS by STARTTLS is required, never downgraded. `smtps`: TLS from the first byte. */
 export type SmtpSecurity = 'none' | 'startTls' | 'smtps';
@@ -32,8 +32,70 @@ export interface PasswordAuthenticationInput {
   hasPassword?: boolean;
 }
 
-export type SmtpAuthentication = NoAuthentication | PasswordAuthentication;
-export type SmtpAuthenticationInput = NoAuthentication | PasswordAuthenticationInput;
+/** A directory or asset account (`/v1/accounts`). Its name and password are read at each log-in, so a rotation takes effect at once. */
+export interface AccountAuthentication {
+  type: 'account';
+  accountId: Uuid;
+}
+
+/** XOAUTH2 with an access token that a token server gives out for the client's own credentials (RFC 6749 §4.4). */
+export interface OAuth2Authentication {
+  type: 'oauth2';
+  accountName: string;
+  tokenUrl: string;
+  clientId: string;
+  /** Whether a client secret is stored. The secret itself is never shown. */
+  hasClientSecret: boolean;
+  scope: string | null;
+}
+
+/** @example {
+ *   "type": "oauth2",
+ *   "accountName": "mailroom@example.com",
+ *   "tokenUrl": "https://login.microsoftonline.com/00000000-0000-0000-0000-000000000000/oauth2/v2.0/token",
+ *   "clientId": "11111111-1111-1111-1111-111111111111",
+ *   "clientSecret": "the client secret",
+ *   "scope": "https://outlook.office365.com/.default"
+ * } */
+export interface OAuth2AuthenticationInput {
+  type: 'oauth2';
+  /**
+   * The mailbox to send with.
+   * @minLength 1 must have 1 to 255 characters
+   * @maxLength 255 must have 1 to 255 characters
+   */
+  accountName: string;
+  /**
+   * Where the token server gives out tokens. https; http only on this machine (localhost).
+   * @maxLength 2048 must have at most 2048 characters
+   */
+  tokenUrl: string;
+  /**
+   * @minLength 1 must have 1 to 255 characters
+   * @maxLength 255 must have 1 to 255 characters
+   */
+  clientId: string;
+  /**
+   * Write-only. Left out: the stored one is kept, which is possible only while server, port, security, account, tokenUrl and clientId stay
+   * the same (400 `SMTP_PASSWORD_REQUIRED` otherwise). null removes it.
+   * @minLength 1 must have 1 to 2048 characters; null removes the stored one
+   * @maxLength 2048 must have 1 to 2048 characters
+   */
+  clientSecret?: string | null;
+  /**
+   * What the token is to allow, with spaces between several (RFC 6749 §3.3). For Microsoft 365: `https://outlook.office365.com/.default`.
+   * null: what the token server gives by default.
+   * @pattern ^[\x21\x23-\x5B\x5D-\x7E]+(\x20[\x21\x23-\x5B\x5D-\x7E]+)*$ must be scopes with one space between them (RFC 6749, section 3.3)
+   * @maxLength 2048 must have at most 2048 characters
+   * @default null
+   */
+  scope?: string | null;
+  /** Read-only: accepted and ignored. */
+  hasClientSecret?: boolean;
+}
+
+export type SmtpAuthentication = NoAuthentication | PasswordAuthentication | AccountAuthentication | OAuth2Authentication;
+export type SmtpAuthenticationInput = NoAuthentication | PasswordAuthenticationInput | AccountAuthentication | OAuth2AuthenticationInput;
 
 /**
  * What an administrator sets. A field that is left out takes its default.
@@ -71,7 +133,7 @@ export interface SmtpSettingsUpdate {
   security?: SmtpSecurity;
   /**
    * Checks the server's certificate against the public roots and NODE_EXTRA_CA_CERTS, for the name in `serverAddress`. No effect with
-   * `none`. Turning it off asks for the password again.
+   * `none`. Turning it off asks for the password or client secret again.
    * @default true
    */
   verifyCertificate?: boolean;
@@ -80,6 +142,10 @@ export interface SmtpSettingsUpdate {
    * @default false
    */
   useClientCertificate?: boolean;
+  /**
+   * How to log in. What is set here is always done: when the server offers no way to log in, no mail is sent. With `security` `none`
+   * secrets travel in clear text.
+   */
   authentication?: SmtpAuthenticationInput;
   /**
    * The From address of all mail. Required when `serverAddress` is set.

@@ -1,140 +1,116 @@
-import { hostname } from 'node:os';
+import { AccountRefusal } from '../accounts/account-refusal.js';
+import type { AccountsService } from '../accounts/accounts.service.js';
 import { changeResource } from '../audit-log/change-resource.js';
 import type { Actor } from '../contract/actor.js';
-import type { Database } from '../db/client.js';
-import { parseServerAddress } from '../dns/server-address.js';
-import { invalid } from '../errors.js';
+import type { Database, Tx } from '../db/client.js';
+import { invalid, MailroomError } from '../errors.js';
+import type { AccessTokens } from '../oauth2/access-tokens.js';
 import type { KeyRing } from '../secrets/key-ring.js';
-import { bindingOf, type Destination, effectivePort, sameDestination } from './destination.js';
-import type { Relay } from './relay.js';
-import type { SmtpAuthentication, SmtpSettings, SmtpSettingsUpdate } from './smtp-settings.contract.js';
+import { credentialsOf } from './credentials.js';
+import { draftOf, type SealedCandidate, sentSecret, type SmtpSettingsDraft, type StoredSettings } from './draft.js';
+import { toSettings } from './present.js';
+import { refuseRedirect } from './redirect.js';
+import { type Relay, relayFrom } from './relay.js';
+import { nextSecret } from './secret.js';
+import type { SmtpSettings, SmtpSettingsUpdate } from './smtp-settings.contract.js';
 import type { SmtpSettingsRepository, SmtpSettingsRow } from './smtp-settings.repository.js';
-import { refuseInvalid } from './validate.js';
+import { type AddressPolicy, below, refuseInvalid } from './validate.js';
 
-/** Called after a change was committed, so that mail that waits for it goes out now. */
-type Changed = () => void;
+export interface SmtpSettingsParts {
+  database: Database;
+  settings: SmtpSettingsRepository;
+  keys: KeyRing;
+  accounts: AccountsService;
+  tokens: AccessTokens;
+  /** Where no mail server and no token server may be. */
+  policy: AddressPolicy;
+  /** Called after a change was committed, so that mail that waits for it goes out now. */
+  changed(): void;
+}
+
+export interface CandidateOptions {
+  /** Where the candidate stands in the request's body. */
+  pointer?: string;
+  /** Stands in when the candidate has no sender. Was checked before. */
+  senderAddress?: string | null;
+}
 
 export class SmtpSettingsService {
-  constructor(
-    private readonly db: Database,
-    private readonly settings: SmtpSettingsRepository,
-    private readonly keys: KeyRing,
-    private readonly changed: Changed,
-  ) {}
+  constructor(private readonly parts: SmtpSettingsParts) {}
 
   async get(): Promise<{ settings: SmtpSettings; version: number }> {
-    return shown(await this.settings.read());
+    return shown(await this.parts.settings.read());
   }
 
   async put(actor: Actor, update: SmtpSettingsUpdate, ifMatch: string | undefined): Promise<{ settings: SmtpSettings; version: number }> {
-    refuseInvalid(update);
-    const row = await changeResource(this.db, actor, {
+    const { database, settings, policy, changed } = this.parts;
+    refuseInvalid(update, policy);
+    const row = await changeResource(database, actor, {
       type: 'smtp-settings',
       id: 'smtp-settings',
       ifMatch,
-      load: (tx) => this.settings.lock(tx),
-      apply: (tx, before) => this.settings.write(tx, this.nextRow(before, update, actor)),
+      load: (tx) => settings.lock(tx),
+      apply: async (tx, before) => settings.write(tx, { ...(await this.nextSettings(before, update, tx)), updatedBy: actor.name }),
       describe: (current) => ({ ...toSettings(current) }) as never,
     });
-    this.changed();
+    changed();
     return shown(row);
   }
 
-  /** What a delivery needs to know; null while the e-mail client is disabled. The password is decrypted at each call. */
+  /** To be asked before the DNS servers change. @throws MailroomError SMTP_PASSWORD_REQUIRED */
+  async refuseRedirect(sent: string | null | undefined): Promise<void> {
+    await refuseRedirect(await this.parts.settings.read(), this.parts, sent);
+  }
+
+  /** What a delivery needs to know; null while the e-mail client is disabled. */
   async relay(): Promise<Relay | null> {
-    const row = await this.settings.read();
+    const row = await this.parts.settings.read();
     if (row.serverAddress === null || row.senderAddress === null) return null;
-    return {
-      version: row.version,
-      serverAddress: row.serverAddress,
-      resolveMx: row.resolveMx,
-      port: effectivePort(row),
-      security: row.security,
-      verifyCertificate: row.verifyCertificate,
-      senderAddress: row.senderAddress,
-      senderName: row.senderName,
-      clientHostname: ehloName(row.clientHostname ?? hostname()),
-      maxConnections: row.maxConnections,
-      maxMessagesPerSecond: row.maxMessagesPerSecond,
-      account: row.authenticationType === 'password' ? this.account(row) : null,
-    };
+    return this.relayFor(row, String(row.version));
   }
 
-  private account(row: SmtpSettingsRow): Relay['account'] {
-    const password = row.passwordCiphertext === null ? null : this.keys.open(row.passwordCiphertext, bindingOf(destinationOf(row)));
-    return { name: row.accountName!, password };
-  }
-
-  private nextRow(before: SmtpSettingsRow, update: SmtpSettingsUpdate, actor: Actor): Omit<SmtpSettingsRow, 'id' | 'version' | 'updatedAt'> {
-    const authentication = update.authentication ?? { type: 'none' };
-    const next = {
-      serverAddress: update.serverAddress ?? null,
-      resolveMx: update.resolveMx ?? false,
-      port: update.port ?? null,
-      security: update.security ?? 'startTls',
-      verifyCertificate: update.verifyCertificate ?? true,
-      useClientCertificate: update.useClientCertificate ?? false,
-      authenticationType: authentication.type,
-      accountName: authentication.type === 'password' ? authentication.accountName : null,
-      senderAddress: update.senderAddress ?? null,
-      senderName: update.senderName || null,
-      clientHostname: update.clientHostname ?? null,
-      maxConnections: update.maxConnections ?? 5,
-      maxMessagesPerSecond: update.maxMessagesPerSecond ?? null,
-      updatedBy: actor.name,
-    };
-    const given = authentication.type === 'password' ? authentication.password : null;
-    return { ...next, passwordCiphertext: this.nextPassword(before, next, given) };
-  }
-
-  /** Given: sealed for its destination. null: removed. Left out: kept, but only for the destination that it was given for. */
-  private nextPassword(before: SmtpSettingsRow, next: Destination & { verifyCertificate: boolean }, given: string | null | undefined): string | null {
-    if (given === null) return null;
-    if (given !== undefined) return this.keys.seal(given, bindingOf(next));
-    if (!sameDestination(destinationOf(before), next)) throw passwordRequired('server, port, security or account changed');
-    if (before.passwordCiphertext !== null && before.verifyCertificate && !next.verifyCertificate && next.security !== 'none') {
-      throw passwordRequired('verifyCertificate was turned off');
+  /**
+   * Checks settings that are not saved as `put` does, and makes them fit to wait in a row until a worker takes them up with `relayOf`. A stored
+   * secret is taken over for the same destination only.
+   * @throws MailroomError of kind `invalid`
+   */
+  async sealCandidate(update: SmtpSettingsUpdate, { pointer = '/settings', senderAddress = null }: CandidateOptions = {}): Promise<SealedCandidate> {
+    const candidate = { ...update, senderAddress: update.senderAddress ?? senderAddress };
+    try {
+      if (candidate.serverAddress == null) throw invalid('SMTP_SERVER_REQUIRED', '/serverAddress', 'is required: it names the server to test');
+      refuseInvalid(candidate, this.parts.policy);
+      const { passwordCiphertext, ...draft } = await this.nextSettings(await this.parts.settings.read(), candidate);
+      return { candidate: draft, secretCiphertext: passwordCiphertext };
+    } catch (error) {
+      throw error instanceof MailroomError ? below(pointer, error) : error;
     }
-    return before.passwordCiphertext;
+  }
+
+  /** The relay of a sealed candidate. Its secret opens only if the candidate was not changed meanwhile. */
+  async relayOf(candidate: SmtpSettingsDraft, secretCiphertext: string | null): Promise<Relay> {
+    return this.relayFor({ ...candidate, passwordCiphertext: secretCiphertext }, 'candidate');
+  }
+
+  private async relayFor(settings: StoredSettings, version: string): Promise<Relay> {
+    const accountVersion = settings.accountId === null ? 0 : ((await this.parts.accounts.versionOf(settings.accountId)) ?? 0);
+    return relayFrom(settings, `${version}.${accountVersion}`, credentialsOf(settings, this.parts));
+  }
+
+  private async nextSettings(before: SmtpSettingsRow, update: SmtpSettingsUpdate, tx?: Tx): Promise<StoredSettings> {
+    const draft = draftOf(update);
+    if (draft.accountId !== null) await this.refuseAccount(draft.accountId, draft.serverAddress, tx);
+    return { ...draft, passwordCiphertext: nextSecret(this.parts.keys, before, draft, sentSecret(update.authentication)) };
+  }
+
+  private async refuseAccount(accountId: string, serverAddress: string | null, tx: Tx | undefined): Promise<void> {
+    try {
+      await this.parts.accounts.refuseUse(accountId, serverAddress, tx);
+    } catch (error) {
+      if (!(error instanceof AccountRefusal)) throw error;
+      const pointer = error.code === 'SMTP_ACCOUNT_UNKNOWN' ? '/authentication/accountId' : '/serverAddress';
+      throw invalid(error.code, pointer, `${error.message} ${error.hint}`);
+    }
   }
 }
-
-/** RFC 5321 §4.1.3: an address goes into EHLO as a literal in brackets, IPv6 with its tag. */
-function ehloName(text: string): string {
-  const parsed = parseServerAddress(text);
-  if ('fault' in parsed) return 'localhost';
-  return { name: parsed.host, ipv4: `[${parsed.host}]`, ipv6: `[IPv6:${parsed.host}]` }[parsed.type];
-}
-
-const passwordRequired = (why: string): Error =>
-  invalid('SMTP_PASSWORD_REQUIRED', '/authentication/password', `is required, because ${why}: a stored password is never sent to another destination than it was given for`);
-
-const destinationOf = (row: SmtpSettingsRow): Destination => row;
 
 const shown = (row: SmtpSettingsRow): { settings: SmtpSettings; version: number } => ({ settings: toSettings(row), version: row.version });
-
-function toSettings(row: SmtpSettingsRow): SmtpSettings {
-  return {
-    serverAddress: row.serverAddress,
-    resolveMx: row.resolveMx,
-    port: row.port,
-    effectivePort: effectivePort(row),
-    security: row.security,
-    verifyCertificate: row.verifyCertificate,
-    useClientCertificate: row.useClientCertificate,
-    authentication: authenticationOf(row),
-    senderAddress: row.senderAddress,
-    senderName: row.senderName,
-    clientHostname: row.clientHostname,
-    maxConnections: row.maxConnections,
-    maxMessagesPerSecond: row.maxMessagesPerSecond,
-    enabled: row.serverAddress !== null,
-    updatedAt: row.updatedAt.toISOString(),
-    updatedBy: row.updatedBy,
-  };
-}
-
-function authenticationOf(row: SmtpSettingsRow): SmtpAuthentication {
-  if (row.authenticationType !== 'password') return { type: 'none' };
-  return { type: 'password', accountName: row.accountName!, hasPassword: row.passwordCiphertext !== null };
-}

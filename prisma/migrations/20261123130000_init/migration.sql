@@ -119,6 +119,7 @@ CREATE TABLE "emails" (
     "id" UUID NOT NULL,
     "event_id" UUID NOT NULL,
     "event_type" TEXT NOT NULL,
+    "publisher_key_id" UUID NOT NULL,
     "subscription_id" UUID,
     "to_address" TEXT NOT NULL,
     "to_key" TEXT NOT NULL,
@@ -207,10 +208,19 @@ CREATE INDEX "subscriptions_event_types_idx" ON "subscriptions" USING GIN ("even
 CREATE INDEX "events_type_id_idx" ON "events"("type", "id");
 
 -- CreateIndex
+CREATE INDEX "events_publisher_key_id_id_idx" ON "events"("publisher_key_id", "id");
+
+-- CreateIndex
 CREATE INDEX "emails_status_id_idx" ON "emails"("status", "id");
 
 -- CreateIndex
 CREATE INDEX "emails_to_key_id_idx" ON "emails"("to_key", "id");
+
+-- CreateIndex
+CREATE INDEX "emails_event_id_id_status_idx" ON "emails"("event_id", "id", "status");
+
+-- CreateIndex
+CREATE INDEX "emails_publisher_key_id_id_status_idx" ON "emails"("publisher_key_id", "id", "status");
 
 -- CreateIndex
 CREATE UNIQUE INDEX "emails_event_id_to_key_key" ON "emails"("event_id", "to_key");
@@ -242,11 +252,12 @@ CREATE INDEX "emails_lease_id_idx" ON "emails" ("lease_id") WHERE "lease_id" IS 
 CREATE INDEX "emails_waiting_idx" ON "emails" ("status") WHERE "status" IN ('queued', 'sending', 'deferred', 'unconfirmed');
 CREATE INDEX "subscriptions_all_events_idx" ON "subscriptions" ("id") WHERE "all_events" AND "enabled";
 
--- UUIDv7 (RFC 9562 §5.7) for rows that are inserted by set: 48 bits of Unix milliseconds in front of a random UUID, version 7.
-CREATE FUNCTION "uuid_v7"() RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
+-- UUIDv7 (RFC 9562 §5.7) for rows that are inserted by set: 48 bits of Unix milliseconds in front of a random UUID, version 7. The
+-- milliseconds are rounded as those of a timestamptz(3), so that an id of now() and a created_at of now() are the same moment.
+CREATE FUNCTION "uuid_v7"("at" timestamptz DEFAULT clock_timestamp()) RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
   SELECT encode(
     set_bit(set_bit(
       overlay(uuid_send(gen_random_uuid())
-        PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6),
+        PLACING substring(int8send((extract(epoch FROM "at") * 1000)::bigint) FROM 3) FROM 1 FOR 6),
       52, 1), 53, 1), 'hex')::uuid
 $$;
