@@ -40,7 +40,6 @@ export async function authenticate(dialogue: Dialogue, stage: Stage, credentials
   };
   wire.redact = redactor(exchange);
   await EXCHANGES[mechanism](exchange);
-  wire.redact = null;
 }
 
 function chooseMechanism({ endpoint, extensions, tls }: Dialogue, credentials: Secrets): Mechanism {

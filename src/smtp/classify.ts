@@ -16,8 +16,11 @@ const MAIL_STAGES: ReadonlySet<StageName> = new Set(['mailFrom', 'rcptTo', 'data
 /** Found out on our side, without a reply: the mail cannot go to this server in any form. */
 const FINAL_CODES: ReadonlySet<string> = new Set(['INVALID_ADDRESS', 'SMTPUTF8_REQUIRED', 'EIGHTBITMIME_REQUIRED', 'MESSAGE_TOO_LARGE']);
 
-/** A 5xx to MAIL that in truth says "log in first" or "use TLS first" (RFC 4954 §6): settings, not the mail. */
-const CONFIGURATION_CODES: ReadonlySet<string> = new Set(['AUTH_REQUIRED', 'TLS_REQUIRED']);
+/**
+ * A 5xx to MAIL or RCPT that in truth says "log in first" or "use TLS first" (RFC 4954 §6), or that this machine or its EHLO name is not
+ * welcome: settings, not the mail.
+ */
+const CONFIGURATION_CODES: ReadonlySet<string> = new Set(['AUTH_REQUIRED', 'TLS_REQUIRED', 'CLIENT_REJECTED', 'EHLO_REJECTED']);
 
 /**
  * What a failure means for the mail:
@@ -28,6 +31,7 @@ const CONFIGURATION_CODES: ReadonlySet<string> = new Set(['AUTH_REQUIRED', 'TLS_
  * | invalid address, SMTPUTF8 or 8BITMIME missing, larger than the server's SIZE  | `final`       |
  * | 5xx to MAIL, RCPT, DATA or the message                                        | `final`       |
  * | 530, 538 and their like to MAIL (authentication or TLS required)              | `retry`       |
+ * | 5xx to MAIL or RCPT that refuses this machine or its EHLO name                | `retry`       |
  * | 5xx to the connection, EHLO, STARTTLS, AUTH                                   | `retry`       |
  * | 4xx anywhere                                                                  | `retry`       |
  * | network, TLS, certificate, time-out, malformed reply before the final dot     | `retry`       |

@@ -20,26 +20,25 @@ export interface Circumstances {
 
 /** A sentence and advice for a connection that broke, stayed silent, or said what is no SMTP. */
 export function connectionFault(error: WireError, at: Circumstances): Fault {
-  if (error.fault === 'aborted') return stopped(error, at);
-  if (at.messageHandedOver) return lostAfterData(error, at);
-  if (error.fault === 'timeout') return timedOut(at);
+  const fault = isTimeLimit(error) ? 'timeout' : error.fault;
+  if (fault === 'aborted') return stopped(at);
+  if (at.messageHandedOver) return lostAfterData(fault, at);
+  if (fault === 'timeout') return timedOut(at);
   if (error.fault === 'malformed') return malformed(error, at);
   return at.stage === 'connect' ? notConnected(error, at) : lost(at);
 }
 
-/** An AbortSignal.timeout() is a time-out like any other; every other abort is somebody's wish. */
-function stopped(error: WireError, { endpoint }: Circumstances): Fault {
-  const isTimeout = (error.cause as { name?: unknown } | undefined)?.name === 'TimeoutError';
-  return isTimeout
-    ? { code: 'TIMED_OUT', message: `The dialogue with ${describeRelay(endpoint)} did not end within the time allowed for it.`,
-        hint: 'Allow more time, or find out from the durations of the stages what is slow.' }
-    : { code: 'ABORTED', message: `The dialogue with ${describeRelay(endpoint)} was stopped.`, hint: 'Start it again when wanted.' };
+/** The end of an AbortSignal.timeout() is a time-out of the stage it fell into; every other abort is somebody's wish. */
+const isTimeLimit = ({ fault, cause }: WireError): boolean => fault === 'aborted' && (cause as { name?: unknown } | undefined)?.name === 'TimeoutError';
+
+function stopped({ endpoint }: Circumstances): Fault {
+  return { code: 'ABORTED', message: `The dialogue with ${describeRelay(endpoint)} was stopped.`, hint: 'Start it again when wanted.' };
 }
 
-function lostAfterData(error: WireError, { endpoint }: Circumstances): Fault {
-  const how = { timeout: 'did not answer in time', lost: 'closed the connection', malformed: 'sent no valid reply', aborted: '' }[error.fault];
+function lostAfterData(fault: WireError['fault'], { endpoint }: Circumstances): Fault {
+  const how = { timeout: 'did not answer in time', lost: 'closed the connection', malformed: 'sent no valid reply', aborted: '' }[fault];
   return {
-    code: error.fault === 'timeout' ? 'DATA_TIMEOUT' : error.fault === 'lost' ? 'CONNECTION_LOST_AFTER_DATA' : 'PROTOCOL_ERROR',
+    code: fault === 'timeout' ? 'DATA_TIMEOUT' : fault === 'lost' ? 'CONNECTION_LOST_AFTER_DATA' : 'PROTOCOL_ERROR',
     message: `${describeRelay(endpoint)} ${how} after the whole message was handed over. Nobody can tell whether it took the mail.`,
     hint: 'Look for the Message-ID in the log of the mail server or in the mailbox before sending it again.',
   };

@@ -2,7 +2,7 @@ import type { Stage, StageName } from './stage.js';
 import type { TlsFacts } from './tls-facts.js';
 
 /** The codes of a wait that ended without an answer. */
-const TIMEOUT_CODES = new Set(['CONNECT_TIMEOUT', 'TLS_TIMEOUT', 'GREETING_TIMEOUT', 'COMMAND_TIMEOUT', 'DATA_TIMEOUT', 'TIMED_OUT']);
+const TIMEOUT_CODES = new Set(['CONNECT_TIMEOUT', 'TLS_TIMEOUT', 'GREETING_TIMEOUT', 'COMMAND_TIMEOUT', 'DATA_TIMEOUT', 'OAUTH2_TIMEOUT', 'TIMED_OUT']);
 
 export interface FailureDetails {
   code: string;

@@ -4,5 +4,5 @@ const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028\u2029\u202a-\
 /** Text from the other side made safe to store and show: one line, no control characters, at most `limit` characters. */
 export function printable(text: string, limit = 2_000): string {
   const safe = text.replace(UNPRINTABLE, ' ').trim();
-  return safe.length > limit ? `${safe.slice(0, limit)}…` : safe;
+  return safe.length > limit ? `${safe.slice(0, limit).toWellFormed()}…` : safe;
 }

@@ -24,16 +24,25 @@ const temporary = (reply: Reply): boolean => reply.code < 500;
 const always = (): boolean => true;
 
 const SEE_SERVER_LOG = 'See the server’s words, and its log.';
+const SET_CLIENT_HOSTNAME = 'Set clientHostname to the fully qualified name of this machine, or to its address in square brackets.';
+const CHECK_SENDER = 'Check the sender address: its domain must exist, and the server must let this client send for it.';
+/** RFC 3463 §3.2: X.1.7 and X.1.8 are about the sender, whichever command they answer. */
+const REFUSES_SENDER = either(enhanced('1.7', '1.8'), text(/\bsender address rejected\b/i));
 
 /** From the particular to the general. The words of Exchange Online, Gmail, Postfix, Exim and sendmail were looked at. */
 const RULES: readonly Rule[] = [
+  // Postfix lets the handshake pass and then says it in words (its smtpd_tls_req_ccert).
+  { stages: ANY, when: text(/\bno client certificate presented\b/i), code: 'CLIENT_CERTIFICATE_REQUIRED', says: 'demands a client certificate, and none was presented',
+    hint: 'Install a client certificate that the server accepts and set useClientCertificate.' },
+  { stages: ANY, when: text(/\bclient certificate not trusted\b/i), code: 'CLIENT_CERTIFICATE_REJECTED', says: 'does not accept the client certificate',
+    hint: 'Check its expiry, that it is for client authentication and has its chain, and that the server trusts the CA that issued it.' },
+
   { stages: ANY, when: is(421), code: 'SERVICE_UNAVAILABLE', says: 'is too busy or is closing the connection',
     hint: 'It is tried again later. If it happens often, lower maxConnections or set maxMessagesPerSecond.' },
 
   { stages: ['greeting'], when: always, code: 'GREETING_REJECTED', says: 'does not accept connections from this machine',
     hint: 'Allow the IP address of this machine on the server, and check whether it stands on a block list.' },
-  { stages: ['ehlo'], when: always, code: 'EHLO_REJECTED', says: 'did not accept the greeting of this client',
-    hint: 'Set clientHostname to the fully qualified name of this machine, or to its address in square brackets.' },
+  { stages: ['ehlo'], when: always, code: 'EHLO_REJECTED', says: 'did not accept the greeting of this client', hint: SET_CLIENT_HOSTNAME },
   { stages: ['startTls'], when: always, code: 'STARTTLS_REJECTED', says: 'offers STARTTLS but did not start it',
     hint: 'Check the certificate and key in the server’s TLS configuration.' },
 
@@ -55,6 +64,13 @@ const RULES: readonly Rule[] = [
     says: 'takes mail only from authenticated clients', hint: 'Set an account in the authentication of the SMTP settings.' },
   { stages: MAIL, when: either(enhanced('7.60'), text(/SendAsDenied|not allowed to send as|sender address rejected: not owned/i)), code: 'SENDER_REJECTED',
     says: 'does not let this account send as this sender', hint: 'Use the account’s own address as sender, or give the account the right to send as it.' },
+  // Postfix refuses client, HELO and sender only when it is told the recipient (its smtpd_delay_reject).
+  { stages: MAIL, when: text(/\bclient host (\S+ )?(rejected|blocked)\b/i), code: 'CLIENT_REJECTED', says: 'takes no mail from this machine',
+    hint: 'Allow the IP address of this machine on the server, and check whether it stands on a block list. If the port is for authenticated clients (587 and 465), set an account.' },
+  { stages: MAIL, when: text(/\bhelo command rejected\b/i), code: 'EHLO_REJECTED', says: 'did not accept the greeting of this client', hint: SET_CLIENT_HOSTNAME },
+  { stages: ['rcptTo', 'data'], when: both(temporary, REFUSES_SENDER), code: 'SENDER_DEFERRED', says: 'does not accept the sender just now',
+    hint: `It is tried again later. ${SEE_SERVER_LOG}` },
+  { stages: ['rcptTo', 'data'], when: REFUSES_SENDER, code: 'SENDER_REJECTED', says: 'did not accept the sender', hint: CHECK_SENDER },
   { stages: MAIL, when: enhanced('3.4'), code: 'MESSAGE_TOO_LARGE', says: 'takes only smaller messages',
     hint: 'Shorten the template, or raise the size limit of the server.' },
   { stages: ['rcptTo'], when: either(enhanced('2.2'), text(/mailbox (is )?full|over quota|quota exceeded/i)), code: 'MAILBOX_FULL',
@@ -66,8 +82,7 @@ const RULES: readonly Rule[] = [
 
   { stages: ['mailFrom'], when: temporary, code: 'SENDER_DEFERRED', says: 'does not accept the sender just now',
     hint: `It is tried again later. ${SEE_SERVER_LOG}` },
-  { stages: ['mailFrom'], when: always, code: 'SENDER_REJECTED', says: 'did not accept the sender',
-    hint: 'Check the sender address: its domain must exist, and the server must let this client send for it.' },
+  { stages: ['mailFrom'], when: always, code: 'SENDER_REJECTED', says: 'did not accept the sender', hint: CHECK_SENDER },
 
   { stages: ['rcptTo'], when: temporary, code: 'RECIPIENT_DEFERRED', says: 'does not accept the recipient just now',
     hint: 'Greylisting and limits look like this. It is tried again later.' },
