@@ -1,4 +1,4 @@
-import { Body, Delete, Get, Path, Post, Queries, Request, Route, Security, SuccessResponse, Tags } from '@tsoa/runtime';
+import { Body, Delete, Get, Header, Path, Post, Queries, Request, Route, Security, SuccessResponse, Tags } from '@tsoa/runtime';
 import { ApiController, type ApiRequest } from '../contract/api-controller.js';
 import type { PageQuery } from '../contract/page.js';
 import type { Uuid } from '../contract/scalars.js';
@@ -40,8 +40,10 @@ export class ApiKeysController extends ApiController {
   @Security('apiKey', ['administrator'])
   @SuccessResponse(201, 'Created')
   public async createApiKey(@Request() req: ApiRequest, @Body() body: ApiKeyCreate): Promise<ApiKeyWithSecret> {
-    const key = await this.keys.create(req.user, body);
-    return this.made(201, `/v1/api-keys/${key.id}`, key);
+    const created = await this.keys.create(req.user, body);
+    const { key: _shownOnce, ...resource } = created;
+    this.made(201, `/v1/api-keys/${created.id}`, resource); // with the ETag that a read of it has
+    return created;
   }
 
   /**
@@ -51,7 +53,7 @@ export class ApiKeysController extends ApiController {
   @Delete('{id}')
   @Security('apiKey', ['administrator'])
   @SuccessResponse(204, 'Deleted')
-  public async deleteApiKey(@Request() req: ApiRequest, @Path() id: Uuid): Promise<void> {
-    await this.keys.delete(req.user, id);
+  public async deleteApiKey(@Request() req: ApiRequest, @Path() id: Uuid, @Header('If-Match') ifMatch?: string): Promise<void> {
+    await this.keys.delete(req.user, id, ifMatch);
   }
 }

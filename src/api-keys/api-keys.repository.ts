@@ -23,10 +23,13 @@ export class ApiKeysRepository {
     return tx.apiKey.create({ data: { ...row, keyHash: new Uint8Array(row.keyHash) } });
   }
 
-  /** Locks all administrator keys, so that two deletions at once cannot remove the last two. */
-  async lockAdministrators(tx: Tx): Promise<number> {
-    const rows = await tx.$queryRaw<{ id: string }[]>`SELECT id FROM api_keys WHERE role = 'administrator' ORDER BY id FOR UPDATE`;
-    return rows.length;
+  /**
+   * Locks a key and all administrator keys, so that two deletions at once can neither delete the same key nor the last two administrators.
+   * @returns how many administrators there are
+   */
+  async lockWithAdministrators(tx: Tx, id: string): Promise<number> {
+    const rows = await tx.$queryRaw<{ role: string }[]>`SELECT role::text FROM api_keys WHERE role = 'administrator' OR id = ${id}::uuid ORDER BY id FOR UPDATE`;
+    return rows.filter(({ role }) => role === 'administrator').length;
   }
 
   find(tx: Tx, id: string): Promise<ApiKeyRow | null> {

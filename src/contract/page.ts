@@ -15,7 +15,7 @@ export interface PageQuery {
   limit?: number;
   /**
    * The `nextCursor` of the page before.
-   * @maxLength 512
+   * @maxLength 512 must be the nextCursor of an earlier answer
    */
   cursor?: string;
 }

@@ -1,33 +1,36 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import express, { type Express } from 'express';
-import swaggerUi from 'swagger-ui-express';
-import { MailroomError } from '../errors.js';
+import express, { type Express, type RequestHandler } from 'express';
+import type { JsonObject } from 'swagger-ui-express';
 import type { Logger } from '../logger.js';
+import { identify } from './authentication.js';
+import { onlyJson, readJson } from './body.js';
+import { serveDocs } from './docs.js';
 import { RegisterRoutes } from './generated/routes.js';
 import type { HttpParts } from './ioc.js';
-import { notFoundHandler, problemHandler } from './problem-handler.js';
+import { onlyRead, refuseOtherMethods } from './methods.js';
 import { type OperationsParts, operationsRoutes } from './operations.js';
+import { notFoundHandler, problemHandler } from './problem-handler.js';
+import { repairValidation } from './repair-validation.js';
 import { requestLog } from './request-log.js';
-import { repairArrayPaths } from './validation-errors.js';
-import { wellFormed } from './well-formed.js';
+import { wellFormedBody, wellFormedUrl } from './well-formed.js';
 
 const CONTRACT = fileURLToPath(new URL('../../openapi/openapi.json', import.meta.url));
-const BODY_LIMIT = '1mb';
 
 export type AppParts = HttpParts & OperationsParts & { logger: Logger };
 
 /** The whole HTTP side of the API role. It never listens: `listen` does, and tests hand it to supertest. */
 export function createApp(parts: AppParts): Express {
-  repairArrayPaths();
+  repairValidation();
+  const contract = JSON.parse(readFileSync(CONTRACT, 'utf8')) as JsonObject;
   const app = bareApp(parts);
   app.locals['parts'] = parts;
-  app.use(onlyJson, express.json({ limit: BODY_LIMIT }), wellFormed);
-  serveContract(app);
-  app.use('/v1', (_req, res, next) => {
-    res.set('Cache-Control', 'no-store');
-    next();
-  });
+  app.use(wellFormedUrl);
+  serveContract(app, contract);
+  app.use('/v1', noStore);
+  refuseOtherMethods(app, '/v1', contract['paths'] as Record<string, object>);
+  // Nothing of a body is read for callers without a key.
+  app.use('/v1', identify, onlyJson, readJson, wellFormedBody);
   RegisterRoutes(app);
   return closed(app, parts);
 }
@@ -52,21 +55,14 @@ function closed(app: Express, { logger }: { logger: Logger }): Express {
   return app;
 }
 
-function serveContract(app: Express): void {
-  const contract = JSON.parse(readFileSync(CONTRACT, 'utf8')) as swaggerUi.JsonObject;
+function serveContract(app: Express, contract: JsonObject): void {
   app.get('/openapi.json', (_req, res) => void res.json(contract));
   app.get('/', (_req, res) => res.redirect('/docs/'));
-  app.use('/docs', swaggerUi.serve, swaggerUi.setup(contract, {
-    customSiteTitle: 'Mailroom',
-    customCss: '.swagger-ui .topbar { display: none }',
-    swaggerOptions: { persistAuthorization: true, displayRequestDuration: true, docExpansion: 'list', filter: true, tryItOutEnabled: true },
-  }));
+  app.all(['/openapi.json', '/'], onlyRead);
+  serveDocs(app, contract);
 }
 
-/** A body of another type is refused before it is read. Clients say "Content-Length: 0" for a POST without a body: that is none. */
-const onlyJson: express.RequestHandler = (req, _res, next) => {
-  if (req.headers['content-length'] !== '0' && req.is('application/json') === false) {
-    throw new MailroomError('unsupportedMediaType', 'MEDIA_TYPE_UNSUPPORTED', 'Send the body as application/json.');
-  }
+const noStore: RequestHandler = (_req, res, next) => {
+  res.set('Cache-Control', 'no-store');
   next();
 };

@@ -1,4 +1,5 @@
 import { Router } from 'express';
+import { onlyRead } from './methods.js';
 
 /** Liveness, readiness and metrics: outside /v1, without a key, so that an orchestrator can read them. */
 export interface OperationsParts {
@@ -22,5 +23,6 @@ export function operationsRoutes(parts: OperationsParts): Router {
     const { contentType, text } = await parts.metrics();
     res.set('Content-Type', contentType).send(text);
   });
+  router.all(['/health/live', '/health/ready', '/metrics'], onlyRead);
   return router;
 }

@@ -3,27 +3,33 @@ import { MailroomError } from '../errors.js';
 
 /** Deeper nesting than any of our resources needs by far. */
 const MAX_DEPTH = 20;
+/** More than any of our resources has: an event may have 100 properties. Lists have bounds of their own in the contract. */
+const MAX_KEYS = 200;
+
+/** Refuses a URL with a NUL, which Postgres text cannot carry, or with what is no UTF-8. */
+export const wellFormedUrl: RequestHandler = ({ url }, _res, next) => {
+  if (/%00/.test(url)) throw new MailroomError('invalid', 'TEXT_INVALID', 'The URL holds a NUL character (%00). Remove it.');
+  decodeURIComponent(url.replace(/%(?![0-9a-fA-F]{2})/g, '%25')); // throws URIError on malformed UTF-8
+  next();
+};
 
 /**
- * Refuses what Postgres text and e-mail cannot carry: NUL and lone surrogates, anywhere in the body (told with a JSON pointer) or in the
- * URL. Refuses numbers too large for a double, which would arrive as null. Also bounds the nesting, so that nothing after it needs to. Walks with a list, not by recursion.
+ * Refuses what Postgres text and e-mail cannot carry, NUL and lone surrogates, anywhere in the body (told with a JSON pointer), and numbers
+ * too large for a double, which would arrive as null. Also bounds the nesting and the size of objects, so that nothing after it needs to.
+ * Walks with a list, not by recursion.
  */
-export const wellFormed: RequestHandler = (req, _res, next) => {
-  refuseInUrl(req.url);
+export const wellFormedBody: RequestHandler = (req, _res, next) => {
   if (req.body !== null && typeof req.body === 'object') refuseInBody(req.body as object);
   next();
 };
 
-function refuseInUrl(url: string): void {
-  if (/%00/.test(url)) throw new MailroomError('invalid', 'TEXT_INVALID', 'The URL holds a NUL character.');
-  decodeURIComponent(url.replace(/%(?![0-9a-fA-F]{2})/g, '%25')); // throws URIError on malformed UTF-8
-}
-
 function refuseInBody(body: object): void {
   const open: { value: object; pointer: string; depth: number }[] = [{ value: body, pointer: '', depth: 1 }];
   for (let next = open.pop(); next; next = open.pop()) {
+    const entries = Object.entries(next.value) as [string, unknown][];
     if (next.depth > MAX_DEPTH) throw fault(next.pointer, 'JSON_TOO_DEEP', `is nested more than ${MAX_DEPTH} levels deep`);
-    for (const [key, value] of Object.entries(next.value) as [string, unknown][]) {
+    if (entries.length > MAX_KEYS && !Array.isArray(next.value)) throw fault(next.pointer, 'JSON_TOO_LARGE', `must not have more than ${MAX_KEYS} properties`);
+    for (const [key, value] of entries) {
       const pointer = `${next.pointer}/${key.replace(/~/g, '~0').replace(/\//g, '~1')}`;
       refuseText(key, pointer);
       if (typeof value === 'string') refuseText(value, pointer);
@@ -41,5 +47,5 @@ function refuseText(text: string, pointer: string): void {
 /** The pointer itself may hold what was refused. */
 const fault = (pointer: string, code: string, message: string): MailroomError => {
   const clean = pointer.toWellFormed().replaceAll('\0', '\uFFFD').slice(0, 300);
-  return new MailroomError('invalid', code, `${clean} ${message}.`, [{ pointer: clean, message }]);
+  return new MailroomError('invalid', code, `${clean || 'The body'} ${message}.`, [{ pointer: clean, message }]);
 };

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Actor } from '../contract/actor.js';
+import { canonicalJson } from '../contract/canonical-json.js';
 import type { Database, Prisma, Tx } from '../db/client.js';
 import { MailroomError } from '../errors.js';
 import type { IdempotencyClaim, IdempotencyRepository } from './idempotency.repository.js';
@@ -44,12 +45,7 @@ export function claimOf(actor: Actor, operation: string, key: string | undefined
       { parameter: 'Idempotency-Key', message: 'must have 1 to 255 visible ASCII characters' },
     ]);
   }
-  return { apiKeyId: actor.keyId, operation, key, requestHash: createHash('sha256').update(JSON.stringify(body, inKeyOrder)).digest() };
-}
-
-function inKeyOrder(_name: string, value: unknown): unknown {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
+  return { apiKeyId: actor.keyId, operation, key, requestHash: createHash('sha256').update(canonicalJson(body)).digest() };
 }
 
 function replay<T>(first: { requestHash: Uint8Array; response: unknown }, claim: IdempotencyClaim): T {

@@ -1,0 +1,19 @@
+import type { Express } from 'express';
+import swaggerUi, { type JsonObject } from 'swagger-ui-express';
+import { onlyRead } from './methods.js';
+import { notFoundHandler } from './problem-handler.js';
+
+/** What the page is made of. Its package brings more: an example page for another API, source maps, and a page for each name it does not know. */
+const FILES = new Set([
+  '/', '/swagger-ui-init.js', '/swagger-ui.css', '/swagger-ui-bundle.js', '/swagger-ui-standalone-preset.js', '/favicon-16x16.png', '/favicon-32x32.png',
+]);
+
+/** Serves the contract to read and to try out, at /docs/. */
+export function serveDocs(app: Express, contract: JsonObject): void {
+  app.use('/docs', (req, res, next) => (FILES.has(req.path) ? onlyRead(req, res, next) : notFoundHandler(req, res, next)));
+  app.use('/docs', swaggerUi.serve, swaggerUi.setup(contract, {
+    customSiteTitle: 'Mailroom',
+    customCss: '.swagger-ui .topbar { display: none }',
+    swaggerOptions: { persistAuthorization: true, displayRequestDuration: true, docExpansion: 'list', filter: true, tryItOutEnabled: true },
+  }));
+}
