@@ -24,9 +24,11 @@ export default tseslint.config(
     },
   },
   { files: ['src/config.ts', 'src/main.ts', 'tests/**', 'scripts/**', 'prisma.config.ts'], rules: { 'no-restricted-properties': 'off' } },
+  { files: ['src/container.ts'], rules: { 'max-lines-per-function': ['error', { max: 110, skipBlankLines: true, skipComments: true }] } }, // one column: what is made, in its order
   {
     files: ['tests/**'],
     rules: {
+      '@typescript-eslint/no-unsafe-call': 'off',
       'max-lines-per-function': 'off',
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/no-unsafe-member-access': 'off',

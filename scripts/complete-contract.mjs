@@ -7,7 +7,11 @@ const TAGS = [
   ['Event types', 'The catalogue of what can happen.'],
   ['E-mail templates', 'How the e-mails read.'],
   ['SMTP settings', 'The mail server that Mailroom hands its mail to.'],
+  ['DNS settings', 'Who is asked for the addresses of mail servers.'],
+  ['Accounts', 'Directory and asset accounts that the SMTP settings may log in with.'],
+  ['SMTP tests', 'Find out whether, and why not, mail can be handed over: each address, each step, each reply.'],
   ['API keys', 'Who may call this API.'],
+  ['Support', 'What to hand to whoever is to find out why mail does not arrive.'],
 ];
 
 const DESCRIPTION = `Other services publish **events** ("a password check failed"). Mailroom finds who **subscribed**, renders the event type's
@@ -36,6 +40,7 @@ const PROBLEMS = {
 
 const HEADERS = {
   etag: { ETag: { description: 'Version of the resource; send it as If-Match with a write.', schema: { type: 'string' } } },
+  file: { 'Content-Disposition': { description: 'The name of the file.', schema: { type: 'string' } } },
   location: { Location: { description: 'Where the resource is.', schema: { type: 'string' } } },
   replayed: { 'Idempotency-Replayed': { description: '`true` when this is the answer to an earlier request with the same Idempotency-Key.', schema: { type: 'string' } } },
 };
@@ -65,14 +70,15 @@ export function completeContract(contract) {
   }
   return contract;
 
-  /** A union of objects that a literal `type` tells apart. */
+  /** A union of objects that a literal `type` or `kind` tells apart. */
   function discriminate(schema) {
     for (const part of [schema, ...Object.values(schema.properties ?? {})]) {
       const branches = part.anyOf?.map(({ $ref }) => contract.components.schemas[$ref?.split('/').pop()]);
-      if (!branches?.every((branch) => branch?.properties?.type?.enum?.length === 1)) continue;
+      const propertyName = ['type', 'kind'].find((name) => branches?.every((branch) => branch?.properties?.[name]?.enum?.length === 1));
+      if (propertyName === undefined) continue;
       part.oneOf = part.anyOf;
       delete part.anyOf;
-      part.discriminator = { propertyName: 'type', mapping: Object.fromEntries(part.oneOf.map(({ $ref }, index) => [branches[index].properties.type.enum[0], $ref])) };
+      part.discriminator = { propertyName, mapping: Object.fromEntries(part.oneOf.map(({ $ref }, index) => [branches[index].properties[propertyName].enum[0], $ref])) };
     }
   }
 }
@@ -93,6 +99,18 @@ function completeOperation(operation, method, path) {
     };
   }
   addHeaders(operation, method);
+  nameFiles(operation);
+}
+
+/** tsoa describes a file's bytes as base64 text, and knows neither their headers nor that they have no ETag. */
+function nameFiles(operation) {
+  for (const response of Object.values(operation.responses)) {
+    for (const [mediaType, { schema }] of Object.entries(response.content ?? {})) {
+      if (schema?.format !== 'byte' || mediaType === 'application/json') continue;
+      schema.format = 'binary';
+      response.headers = HEADERS.file;
+    }
+  }
 }
 
 function problemsOf(operation, method, path, roles) {
@@ -103,7 +121,7 @@ function problemsOf(operation, method, path, roles) {
     ...(path.includes('{') ? [404] : []),
     ...(parameters.includes('Idempotency-Key') ? [409, 422] : []),
     ...(/\/(retry|cancel)$/.test(path) && path.includes('{') ? [409] : []),
-    ...(method === 'delete' && path.startsWith('/api-keys') ? [409] : []),
+    ...(method === 'delete' && /^\/(api-keys|accounts)/.test(path) ? [409] : []),
     ...(parameters.includes('If-Match') ? [412] : []),
     ...(operation.requestBody ? [413, 415] : []),
     503,

@@ -1,9 +1,17 @@
 import type { Express } from 'express';
+import { AccountsController } from './accounts/accounts.controller.js';
+import { AccountsRepository } from './accounts/accounts.repository.js';
+import { AccountsService } from './accounts/accounts.service.js';
 import { ApiKeysController } from './api-keys/api-keys.controller.js';
 import { ApiKeysRepository } from './api-keys/api-keys.repository.js';
 import { ApiKeysService } from './api-keys/api-keys.service.js';
 import type { Config } from './config.js';
 import { connectDatabase, type Database } from './db/client.js';
+import { DenyList } from './dns/deny-list.js';
+import { Dns } from './dns/resolve.js';
+import { DnsSettingsController } from './dns-settings/dns-settings.controller.js';
+import { DnsSettingsRepository } from './dns-settings/dns-settings.repository.js';
+import { DnsSettingsService } from './dns-settings/dns-settings.service.js';
 import { EmailTemplatesController } from './email-templates/email-templates.controller.js';
 import { EmailTemplatesService } from './email-templates/email-templates.service.js';
 import { DELIVERY_BATCH, deliverEmails, releaseDeferred } from './emails/deliver-emails.job.js';
@@ -25,15 +33,27 @@ import { IdempotencyRepository } from './idempotency/idempotency.repository.js';
 import { IdempotencyService } from './idempotency/idempotency.service.js';
 import type { Logger } from './logger.js';
 import { InstallationRepository } from './installation/installation.repository.js';
+import { AccessTokens } from './oauth2/access-tokens.js';
 import { createJobQueue } from './queue/create-job-queue.js';
-import type { JobQueue } from './queue/job-queue.js';
+import type { JobDepth, JobQueue } from './queue/job-queue.js';
 import type { KeyRing } from './secrets/key-ring.js';
+import { SmtpSessionLog } from './smtp-session-logs/smtp-session-log.js';
+import { SmtpSessionLogsRepository } from './smtp-session-logs/smtp-session-logs.repository.js';
+import { SmtpSessionLogsService } from './smtp-session-logs/smtp-session-logs.service.js';
 import { SmtpSettingsController } from './smtp-settings/smtp-settings.controller.js';
 import { SmtpSettingsRepository } from './smtp-settings/smtp-settings.repository.js';
 import { SmtpSettingsService } from './smtp-settings/smtp-settings.service.js';
+import { runSmtpTest } from './smtp-tests/run-smtp-test.job.js';
+import { SmtpTestsController } from './smtp-tests/smtp-tests.controller.js';
+import { SmtpTestsRepository } from './smtp-tests/smtp-tests.repository.js';
+import { SmtpTestsService } from './smtp-tests/smtp-tests.service.js';
 import { SubscriptionsController } from './subscriptions/subscriptions.controller.js';
 import { SubscriptionsRepository } from './subscriptions/subscriptions.repository.js';
 import { SubscriptionsService } from './subscriptions/subscriptions.service.js';
+import { everyItem } from './support-bundle/every-item.js';
+import { SupportBundleController } from './support-bundle/support-bundle.controller.js';
+import { SupportBundleRepository } from './support-bundle/support-bundle.repository.js';
+import { SupportBundleService } from './support-bundle/support-bundle.service.js';
 import { startWorkers, type Workers } from './workers.js';
 
 export interface Container {
@@ -67,35 +87,71 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
   const nudgeEmails = async (ids: string[]): Promise<void> => void (await queue.nudge(deliverEmails, batches(ids, DELIVERY_BATCH).map((emailIds) => ({ emailIds }))));
   const nudges = new Coalescer<string>((eventIds) => queue.nudge(matchEvents, [{ eventIds }]), MATCH_BATCH, COALESCE_MS);
 
+  const denyList = new DenyList(config.smtpDenyNetworks);
+
   const emailsRepository = new EmailsRepository(database);
   const eventsRepository = new EventsRepository(database);
   const deliveries = new DeliveryRepository(database);
   const idempotencyRepository = new IdempotencyRepository(database);
+  const sessionLogsRepository = new SmtpSessionLogsRepository(database);
 
   const apiKeys = new ApiKeysService(database, new ApiKeysRepository(database));
   const eventTypes = new EventTypesService();
   const emailTemplates = new EmailTemplatesService(eventTypes);
-  const smtpSettings = new SmtpSettingsService(database, new SmtpSettingsRepository(database), keys, () => void queue.nudge(releaseDeferred, [{}]));
+  const releaseWaiting = (): void => void queue.nudge(releaseDeferred, [{}]);
+  const accounts = new AccountsService(database, new AccountsRepository(database), keys, releaseWaiting);
+  const smtpSettings = new SmtpSettingsService({
+    database,
+    settings: new SmtpSettingsRepository(database),
+    keys,
+    accounts,
+    tokens: new AccessTokens(denyList),
+    policy: denyList,
+    changed: releaseWaiting,
+  });
+  const dnsSettings = new DnsSettingsService({
+    database,
+    settings: new DnsSettingsRepository(database),
+    refuseRedirect: (secret) => smtpSettings.refuseRedirect(secret),
+    changed: releaseWaiting,
+  });
+  const dns = new Dns(() => dnsSettings.servers());
+  const sessionLog = new SmtpSessionLog(sessionLogsRepository, config.worker, logger);
+  const sessionLogs = new SmtpSessionLogsService(sessionLogsRepository);
   const subscriptions = new SubscriptionsService(database, new SubscriptionsRepository(database), eventTypes);
   const emails = new EmailsService(database, emailsRepository, smtpSettings, nudgeEmails);
-  const events = new EventsService(eventsRepository, eventTypes, emails, new IdempotencyService(database, idempotencyRepository), (ids) => nudges.add(ids));
+  const idempotency = new IdempotencyService(database, idempotencyRepository);
+  const events = new EventsService(eventsRepository, eventTypes, emails, idempotency, (ids) => nudges.add(ids));
+  const smtpTests = new SmtpTestsRepository(database);
+  const smtpTestsService = new SmtpTestsService(smtpTests, smtpSettings, idempotency, (testId) => void queue.nudge(runSmtpTest, [{ testId }]));
 
-  metrics.gauge('mailroom_queue_jobs', 'Jobs in the queue by kind and state', ['kind', 'state'], async () => {
-    const depths = await Promise.all([matchEvents, deliverEmails].map(async (kind) => ({ kind: kind.name, ...(await queue.depth(kind)) })));
-    return depths.flatMap(({ kind, waiting, active }) => [[{ kind, state: 'waiting' }, waiting], [{ kind, state: 'active' }, active]] as [Record<'kind' | 'state', string>, number][]);
+  const supportBundles = new SupportBundleService({
+    facts: new SupportBundleRepository(database),
+    sessionLogs,
+    process: { role: config.role, process: config.worker },
+    queue: { backEnd: queue.backEnd, depths: () => depthsOf(queue) },
+    settings: {
+      smtpSettings: async () => (await smtpSettings.get()).settings,
+      dnsSettings: async () => (await dnsSettings.get()).settings,
+      accounts: () => everyItem((query) => accounts.list(query)),
+    },
+    logger,
   });
-  metrics.gauge('mailroom_emails_waiting', 'E-mails that are not finished, by status', ['status'], async () =>
-    Object.entries(await emailsRepository.waitingCounts()).map(([status, count]) => [{ status }, count]));
 
+  gaugeWaiting(metrics, queue, emailsRepository);
   const operations = { readiness: readinessOf({ database: () => database.ping(), queue: () => queue.ping() }), metrics: metrics.text, answered: metrics.answered, logger };
   const controllers = new Map<unknown, () => unknown>([
+    [AccountsController, () => new AccountsController(accounts)],
     [ApiKeysController, () => new ApiKeysController(apiKeys)],
+    [DnsSettingsController, () => new DnsSettingsController(dnsSettings)],
     [EmailTemplatesController, () => new EmailTemplatesController(emailTemplates)],
     [EmailsController, () => new EmailsController(emails)],
     [EventTypesController, () => new EventTypesController(eventTypes)],
     [EventsController, () => new EventsController(events)],
     [SmtpSettingsController, () => new SmtpSettingsController(smtpSettings)],
+    [SmtpTestsController, () => new SmtpTestsController(smtpTestsService)],
     [SubscriptionsController, () => new SubscriptionsController(subscriptions)],
+    [SupportBundleController, () => new SupportBundleController(supportBundles)],
   ]);
   const app = config.role === 'worker' ? createWorkerApp(operations) : createApp({ ...operations, controllers, holderOf: (key) => apiKeys.holderOf(key) });
 
@@ -107,11 +163,12 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
     app,
     startWorkers: async () => {
       if (config.role === 'api') return;
-      workers = await startWorkers({ config, logger, queue, database, deliveries, eventsRepository, idempotencyRepository, emails, emailTemplates, smtpSettings, metrics, nudgeEmails });
+      workers = await startWorkers({ config, logger, queue, database, deliveries, eventsRepository, idempotencyRepository, emails, emailTemplates, smtpSettings, dns, denyList, sessionLog, sessionLogs, smtpTests, metrics, nudgeEmails });
     },
     close: async (graceMs) => {
       await nudges.close();
       await workers?.close(graceMs);
+      await sessionLog.close();
       await queue.close(graceMs);
       await database.close();
     },
@@ -120,4 +177,17 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
 
 export function batches<T>(items: T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
+}
+
+/** What waits, for the metrics: read when they are. */
+function gaugeWaiting(metrics: Metrics, queue: JobQueue, emails: EmailsRepository): void {
+  metrics.gauge('mailroom_queue_jobs', 'Jobs in the queue by kind and state', ['kind', 'state'], async () =>
+    Object.entries(await depthsOf(queue)).flatMap(([kind, { waiting, active }]) => [[{ kind, state: 'waiting' }, waiting], [{ kind, state: 'active' }, active]]));
+  metrics.gauge('mailroom_emails_waiting', 'E-mails that are not finished, by status; 100,000 stands for that many or more', ['status'], async () =>
+    Object.entries(await emails.waitingCounts()).map(([status, count]) => [{ status }, count]));
+}
+
+async function depthsOf(queue: JobQueue): Promise<Record<string, JobDepth>> {
+  const depths = [matchEvents, deliverEmails].map(async (kind) => [kind.name, await queue.depth(kind)] as const);
+  return Object.fromEntries(await Promise.all(depths));
 }

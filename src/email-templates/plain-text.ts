@@ -7,8 +7,15 @@ const ELLIPSIS = '...';
 /** Controls (C0, DEL, C1) and the Unicode line and paragraph separators. */
 const NOT_ON_ONE_LINE = /[\p{Cc}\u2028\u2029]/gu;
 
-/** Text on one line: nothing in it can begin another header field or another line of one. Lone surrogates become U+FFFD. */
-export const oneLine = (text: string): string => text.toWellFormed().replace(NOT_ON_ONE_LINE, ' ').replace(/\s+/g, ' ').trim();
+/** Embeddings, overrides and isolates (UAX #9): they reorder what follows on the screen, beyond the value that holds them. Marks (LRM, RLM, ALM) do not. */
+const BIDIRECTIONAL_CONTROLS = /[\u202a-\u202e\u2066-\u2069]/g;
+
+/**
+ * Text on one line: nothing in it can begin another header field or another line of one, or show it in another order. Lone surrogates
+ * become U+FFFD.
+ */
+export const oneLine = (text: string): string =>
+  text.toWellFormed().replace(BIDIRECTIONAL_CONTROLS, '').replace(NOT_ON_ONE_LINE, ' ').replace(/\s+/g, ' ').trim();
 
 /** The first characters of a text, with an ASCII ellipsis so that an ASCII subject needs no encoded words (RFC 2047). */
 export function shorten(text: string, length = MAX_SUBJECT): string {

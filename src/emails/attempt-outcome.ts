@@ -1,9 +1,10 @@
-import { DnsFailure } from '../dns/resolve.js';
+import { DnsFailure } from '../dns/dns-failure.js';
 import { classify } from '../smtp/classify.js';
 import { SmtpFailure } from '../smtp/failure.js';
 import type { Accepted } from '../smtp/send.js';
 import { MailboxError } from '../smtp/mailbox.js';
 import type { ClaimedEmail, OutcomeMark } from './delivery.repository.js';
+import { told } from './relay-opener.js';
 import { retryDelayMs } from './retry.js';
 import { type EmailOutcome, nextStatus } from './status.js';
 
@@ -17,6 +18,7 @@ export interface Attempt {
   startedAt: Date;
   durationMs: number;
   worker: string;
+  relayVersion: string;
   address: string | null;
   port: number | null;
 }
@@ -27,8 +29,10 @@ export interface RetryPlan {
   random: () => number;
 }
 
-export function acceptedOutcome(attempt: Attempt, { reply, enhancedCode, queueId }: Accepted): OutcomeMark {
-  return { ...rowOf(attempt), ...NO_FAULT, status: 'sent', retryInMs: null, stage: 'data', reply, enhancedCode, queueId };
+/** @param earlier what went wrong at other addresses of the server before this one took the mail */
+export function acceptedOutcome(attempt: Attempt, { reply, enhancedCode, queueId }: Accepted, earlier: readonly SmtpFailure[] = []): OutcomeMark {
+  const message = earlier.length === 0 ? null : `${attempt.address} took the mail. Before: ${told(earlier)}`;
+  return { ...rowOf(attempt), ...NO_FAULT, message, status: 'sent', retryInMs: null, stage: 'data', reply, enhancedCode, queueId };
 }
 
 /** Turns a failure into the row of its attempt and the e-mail's next status. A retryable one whose window has ended is final. */
@@ -45,8 +49,10 @@ export function failedOutcome(attempt: Attempt, error: unknown, plan: RetryPlan)
 
 const NO_FAULT = { code: null, message: null, hint: null };
 
-const rowOf = ({ email, number, startedAt, durationMs, worker, address, port }: Attempt): Pick<OutcomeMark, 'id' | 'leaseId' | 'number' | 'startedAt' | 'durationMs' | 'worker' | 'address' | 'port'> =>
-  ({ id: email.id, leaseId: email.leaseId, number, startedAt, durationMs, worker, address, port });
+type AttemptRow = Pick<OutcomeMark, 'id' | 'leaseId' | 'relayVersion' | 'number' | 'startedAt' | 'durationMs' | 'worker' | 'address' | 'port'>;
+
+const rowOf = ({ email, relayVersion, number, startedAt, durationMs, worker, address, port }: Attempt): AttemptRow =>
+  ({ id: email.id, leaseId: email.leaseId, relayVersion, number, startedAt, durationMs, worker, address, port });
 
 interface Fault {
   outcome: Extract<EmailOutcome, 'retryPlanned' | 'refused' | 'unanswered'>;
@@ -71,5 +77,8 @@ function faultOf(error: unknown): Fault {
   if (error instanceof MailboxError) {
     return { outcome: 'refused', code: error.code, message: error.message, stage: null, reply: null, enhancedCode: null, hint: 'Correct the address, then retry the e-mail.' };
   }
-  throw error;
+  return { outcome: 'retryPlanned', code: 'INTERNAL', message: 'The attempt failed by a fault of Mailroom; its log tells more.', stage: null, reply: null, enhancedCode: null, hint: null };
 }
+
+/** Whether it is one of the failures that are told to people as they are; all others are faults of ours. */
+export const isDiagnosed = (error: unknown): boolean => error instanceof SmtpFailure || error instanceof DnsFailure || error instanceof MailboxError;

@@ -1,10 +1,13 @@
+import { DnsFailure } from '../dns/dns-failure.js';
 import type { Logger } from '../logger.js';
-import { SecretError } from '../secrets/key-ring.js';
-import { DnsFailure } from '../dns/resolve.js';
 import { SmtpFailure } from '../smtp/failure.js';
 import type { SmtpSession } from '../smtp/session.js';
+import { Transcript } from '../smtp/transcript.js';
+import type { ConnectionFacts } from '../smtp-session-logs/session-line.js';
+import type { SmtpSessionLog } from '../smtp-session-logs/smtp-session-log.js';
 import type { Relay } from '../smtp-settings/relay.js';
-import { acceptedOutcome, type Attempt, failedOutcome, type RetryPlan } from './attempt-outcome.js';
+import { acceptedOutcome, type Attempt, failedOutcome, isDiagnosed, type RetryPlan } from './attempt-outcome.js';
+import { Batch, type BatchItem } from './batch.js';
 import type { ClaimedEmail, DeliveryRepository, OutcomeMark, Started } from './delivery.repository.js';
 import type { EmailStatus } from './emails.contract.js';
 import type { Leases } from './leases.js';
@@ -18,6 +21,7 @@ export interface DelivererParts {
   deliveries: DeliveryRepository;
   leases: Leases;
   sessions: RelaySessions;
+  sessionLog: SmtpSessionLog;
   pace: Pace;
   retries: RetryPlan;
   worker: string;
@@ -26,18 +30,8 @@ export interface DelivererParts {
   attempted(outcome: { status: EmailStatus; seconds: number }): void;
 }
 
-/** How long e-mails wait, without an attempt, while there is nothing to try: a change of the settings releases them at once. */
+/** How long e-mails wait, without an attempt, while the e-mail client is disabled: a change of the settings releases them at once. */
 const POSTPONE_SECONDS = 300;
-
-/** The e-mails of one job, and how far it is with them. */
-interface Batch {
-  relay: Relay;
-  waiting: ClaimedEmail[];
-  messages: MessageSource;
-  signal: AbortSignal;
-  /** Lanes that have a session, or may still get one. */
-  hopeful: number;
-}
 
 /** Hands e-mails over to the relay: claims a batch in the rows, and works on it over several connections (lanes). */
 export class Deliverer {
@@ -60,32 +54,22 @@ export class Deliverer {
   }
 
   private async work(claimed: ClaimedEmail[], leaseId: string, signal: AbortSignal): Promise<void> {
-    const relay = await this.relayOr((code, reason) => this.parts.deliveries.postpone(leaseId, POSTPONE_SECONDS, code, reason));
-    if (relay === null) return;
-    const contents = await this.parts.deliveries.contents([...new Set(claimed.map(({ eventId }) => eventId))]);
-    const hopeful = Math.min(relay.maxConnections, claimed.length);
-    const batch: Batch = { relay, waiting: [...claimed], messages: new MessageSource(relay, contents), signal, hopeful };
-    const lanes = Array.from({ length: hopeful }, () => this.lane(batch));
-    const results = await Promise.allSettled(lanes);
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
-  }
-
-  /** The relay, or a reason why nothing can be tried now. */
-  private async relayOr(postpone: (code: string, reason: string) => Promise<void>): Promise<Relay | null> {
-    try {
-      const relay = await this.parts.relay();
-      if (relay === null) await postpone('EMAIL_CLIENT_DISABLED', 'The e-mail client is disabled (serverAddress is null). Sending goes on when it is enabled.');
-      return relay;
-    } catch (error) {
-      if (!(error instanceof SecretError)) throw error;
-      await postpone(error.code, `The stored SMTP password cannot be read: ${error.message} Enter it again in the SMTP settings.`);
-      return null;
+    const { deliveries, sessionLog } = this.parts;
+    const relay = await this.parts.relay();
+    if (relay === null) {
+      return deliveries.postpone(leaseId, POSTPONE_SECONDS, 'EMAIL_CLIENT_DISABLED', 'The e-mail client is disabled (serverAddress is null). Sending goes on when it is enabled.');
     }
+    const contents = await deliveries.contents([...new Set(claimed.map(({ eventId }) => eventId))]);
+    const batch = new Batch(relay, new MessageSource(relay, contents), signal, claimed);
+    const results = await Promise.allSettled(Array.from({ length: batch.lanes }, () => this.lane(batch)));
+    await this.giveBack(batch);
+    if (batch.notConnected !== null) sessionLog.notConnected(batch.notConnected.facts, batch.notConnected.transcript);
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 
   /** One connection's work: mail after mail, until nothing waits or the process is to end. */
   private async lane(batch: Batch): Promise<void> {
-    while (batch.waiting.length > 0 && !batch.signal.aborted) {
+    while (!batch.isOver) {
       const session = await this.connect(batch);
       if (session === null) return;
       try {
@@ -101,69 +85,110 @@ export class Deliverer {
    * reached: all that waits gets the last failure as its attempt, in one statement.
    */
   private async connect(batch: Batch): Promise<SmtpSession | null> {
-    const startedAt = new Date();
+    const [startedAt, transcript] = [new Date(), new Transcript()];
     try {
-      return await this.parts.sessions.acquire(batch.relay);
+      return await this.parts.sessions.acquire(batch.relay, transcript, batch.signal);
     } catch (error) {
+      if (batch.signal.aborted) return null; // given back as they are
       if (!(error instanceof SmtpFailure || error instanceof DnsFailure)) throw error;
-      batch.hopeful -= 1;
-      if (batch.hopeful === 0) await this.failAll(batch.waiting.splice(0), batch.relay, startedAt, error);
+      const failed = batch.laneLost();
+      const facts = connectionFacts(batch.relay, failed.length, startedAt, error);
+      batch.notConnected = { facts, transcript };
+      if (failed.length > 0) await this.failAll(failed, batch, facts, startedAt, error);
       return null;
     }
   }
 
-  private async failAll(emails: ClaimedEmail[], relay: Relay, startedAt: Date, error: SmtpFailure | DnsFailure): Promise<void> {
-    if (emails.length === 0) return;
-    const durationMs = Date.now() - startedAt.getTime();
-    const address = error instanceof SmtpFailure ? error.address : null;
-    const { worker, retries, logger } = this.parts;
-    logger.warn({ code: error.code, relay: relay.serverAddress, emails: emails.length }, error.message);
-    const outcomes = emails.map((email) =>
-      failedOutcome({ email, tries: email.tries + 1, number: null, startedAt, durationMs, worker, address, port: relay.port }, error, retries));
+  private async failAll(items: BatchItem[], batch: Batch, { relay, address, port, durationMs }: ConnectionFacts, startedAt: Date, error: SmtpFailure | DnsFailure): Promise<void> {
+    this.parts.logger.warn({ code: error.code, relay, emails: items.length }, error.message);
+    const common = { startedAt, durationMs, worker: this.parts.worker, relayVersion: batch.relay.version, address, port };
+    const outcomes = items.map(({ email, begun }) => {
+      const attempt = { ...common, email, tries: begun?.started.tries ?? email.tries + 1, number: begun?.started.attemptCount ?? null };
+      return failedOutcome(attempt, error, this.parts.retries);
+    });
     await Promise.all(outcomes.map((outcome) => this.record(outcome)));
+  }
+
+  /** What waits and has begun cannot be given back as it is: its attempt ended with what went wrong. The rest the lease's release gives back. */
+  private async giveBack(batch: Batch): Promise<void> {
+    const begun = batch.takeAll().flatMap(({ email, begun: attempt }) => (attempt === null ? [] : [{ email, ...attempt }]));
+    const now = new Date();
+    await Promise.all(begun.map(({ email, started, error }) => this.record(failedOutcome(this.attemptOf(email, started, batch, null, now), error, this.parts.retries))));
   }
 
   /** Sends over one session as long as it is usable. The outcome of a mail is on record before the next one starts. */
   private async sendOver(session: SmtpSession, batch: Batch): Promise<void> {
     let last: Promise<void> = Promise.resolve();
-    for (let email = batch.waiting.shift(); email; email = batch.waiting.shift()) {
+    const takes = this.parts.sessions.wasUsed(session) ? 'used' : 'fresh';
+    for (let [item, mails] = [batch.waiting.shift(), 0]; item; item = batch.waiting.shift(), mails += 1) {
       await this.parts.pace.take(batch.relay, batch.signal);
       if (batch.signal.aborted) {
-        batch.waiting.unshift(email);
+        batch.waiting.unshift(item);
         break;
       }
-      const [started] = await Promise.all([this.marks.start({ id: email.id, leaseId: email.leaseId }), last]);
-      last = started === null ? Promise.resolve() : this.record(await this.attempt(session, email, started, batch));
+      const [started] = await Promise.all([item.begun?.started ?? this.marks.start({ id: item.email.id, leaseId: item.email.leaseId, relayVersion: batch.relay.version }), last]);
+      last = Promise.resolve();
+      if (started === null) {
+        if (!(await this.parts.deliveries.maySend(batch.relay.version))) batch.holdBack();
+        continue;
+      }
+      const outcome = await this.attempt(session, item, started, batch, takes === 'used' || mails > 0);
+      if (outcome !== null) last = this.record(outcome);
       last.catch(() => undefined); // awaited with the next start, or below
       if (!session.usable) break;
     }
     await last;
   }
 
-  private async attempt(session: SmtpSession, email: ClaimedEmail, started: Started, { relay, messages }: Batch): Promise<OutcomeMark> {
+  /**
+   * How the attempt ended. null: a connection that had been used before was gone when the mail began, as relays close them after some mails
+   * or some time; the attempt goes on over another one, at last over a fresh one.
+   */
+  private async attempt(session: SmtpSession, item: BatchItem, started: Started, batch: Batch, reused: boolean): Promise<OutcomeMark | null> {
+    const { email } = item;
+    const { relay, messages } = batch;
     const startedAt = new Date();
-    const facts = (): Attempt => ({
-      email,
-      tries: started.tries,
-      number: started.attemptCount,
-      startedAt,
-      durationMs: Date.now() - startedAt.getTime(),
-      worker: this.parts.worker,
-      address: session.endpoint.address,
-      port: session.endpoint.port,
-    });
+    let outcome: OutcomeMark;
     try {
       const accepted = await session.send({ from: relay.senderAddress, to: email.to, message: await messages.messageFor(email) });
-      return acceptedOutcome(facts(), accepted);
+      outcome = acceptedOutcome(this.attemptOf(email, started, batch, session, startedAt), accepted, this.parts.sessions.takeFailures(session));
     } catch (error) {
-      return failedOutcome(facts(), error, this.parts.retries);
+      if (reused && wasGone(error)) {
+        batch.waiting.unshift({ email, begun: { started, error } });
+        return null;
+      }
+      if (!isDiagnosed(error)) this.parts.logger.error({ err: error, emailId: email.id }, 'an attempt failed unexpectedly');
+      outcome = failedOutcome(this.attemptOf(email, started, batch, session, startedAt), error, this.parts.retries);
     }
+    this.log(outcome, email, relay, session);
+    return outcome;
+  }
+
+  private attemptOf(email: ClaimedEmail, { tries, attemptCount }: Started, { relay }: Batch, session: SmtpSession | null, startedAt: Date): Attempt {
+    const { address = null, port = null } = session?.endpoint ?? {};
+    return { email, tries, number: attemptCount, startedAt, durationMs: Date.now() - startedAt.getTime(), worker: this.parts.worker, relayVersion: relay.version, address, port };
+  }
+
+  private log(outcome: OutcomeMark, email: ClaimedEmail, relay: Relay, session: SmtpSession): void {
+    const transcript = this.parts.sessions.transcriptOf(session);
+    const facts = { ...outcome, relay: relay.serverAddress, from: relay.senderAddress, to: email.to, messageId: email.messageId, tls: session.tls?.protocol ?? null };
+    this.parts.sessionLog.delivery(email.id, facts, transcript);
+    transcript.reset();
   }
 
   private async record(outcome: OutcomeMark): Promise<void> {
     await this.marks.outcome(outcome);
     const { id, status, code, durationMs, address } = outcome;
     this.parts.attempted({ status, seconds: durationMs / 1_000 });
-    this.parts.logger[status === 'sent' ? 'debug' : 'info']({ emailId: id, status, code, address, ms: durationMs }, 'e-mail attempt');
+    this.parts.logger.debug({ emailId: id, status, code, address, ms: durationMs }, 'e-mail attempt');
   }
+}
+
+/** Nothing of the mail had been answered, and nothing handed over. */
+const wasGone = (error: unknown): boolean => error instanceof SmtpFailure && error.code === 'CONNECTION_LOST' && error.stage === 'mailFrom' && error.reply === null && !error.messageHandedOver;
+
+function connectionFacts({ serverAddress, port }: Relay, emails: number, startedAt: Date, error: SmtpFailure | DnsFailure): ConnectionFacts {
+  const { code, message } = error;
+  const address = error instanceof SmtpFailure ? error.address : null;
+  return { relay: serverAddress, address, port, emails, durationMs: Date.now() - startedAt.getTime(), code, message };
 }

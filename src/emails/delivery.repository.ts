@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { Database } from '../db/client.js';
+import { type Database, Prisma } from '../db/client.js';
 import type { EmailStatus } from './emails.contract.js';
 
 /** An e-mail that this worker holds a lease on, with what it takes to send it. */
@@ -29,12 +29,16 @@ export interface EmailContent {
 export interface StartMark {
   id: string;
   leaseId: string;
+  /** The relay that it would go to: it counts only while that is the current one. */
+  relayVersion: string;
 }
 
 /** How an attempt ended. `number` is null when it never started (no connection): then it is counted now. */
 export interface OutcomeMark {
   id: string;
   leaseId: string;
+  /** The relay that was tried: a retry is due at once when the settings have changed meanwhile. */
+  relayVersion: string;
   number: number | null;
   status: EmailStatus;
   /** Milliseconds until the next attempt; null when none is planned. */
@@ -66,13 +70,14 @@ export const LEASE_SECONDS = 10;
 export class DeliveryRepository {
   constructor(private readonly db: Database) {}
 
-  /** Takes a lease on those of `emailIds` that are due and that nobody holds. */
+  /** Takes a lease on those of `emailIds` that are due and that nobody holds; on none while a test holds the gate. */
   async claim(emailIds: string[], worker: string): Promise<ClaimedEmail[]> {
     const leaseId = uuidv7();
     return this.db.prisma.$queryRaw<ClaimedEmail[]>`
       WITH due AS (
         SELECT id FROM emails
         WHERE id = ANY(${emailIds}::uuid[]) AND lease_id IS NULL AND status IN ('queued', 'deferred', 'unconfirmed') AND next_attempt_at <= now()
+          AND EXISTS (SELECT 1 FROM delivery_gate WHERE ${GATE_IS_OPEN})
         FOR UPDATE SKIP LOCKED
       ), lease AS (
         INSERT INTO delivery_leases (id, worker, expires_at)
@@ -112,20 +117,22 @@ export class DeliveryRepository {
   /**
    * Writes outcomes and starts in one commit. A start counts only while its lease holds: an e-mail that was cancelled or taken over is
    * left out of the answer and must not be sent. An outcome counts for the lease's holder; that a mail was sent is kept also when the
-   * lease was lost meanwhile, unless somebody else tries it already.
+   * lease was lost meanwhile, unless somebody else tries it already. While a test holds the gate no start counts: reading the gate's row
+   * FOR SHARE makes that exact, for the test cannot close it in the middle of this statement.
    */
   async mark(starts: StartMark[], outcomes: OutcomeMark[]): Promise<Started[]> {
     return this.db.prisma.$queryRaw<Started[]>`
-      WITH o AS (
-        SELECT * FROM jsonb_to_recordset(${JSON.stringify(outcomes)}::jsonb) AS r(
-          id uuid, "leaseId" uuid, number int, status email_status, "retryInMs" float8, "startedAt" timestamptz, "durationMs" int, worker text,
+      WITH current AS (${CURRENT_RELAY}), o AS (
+        SELECT r.*, CASE WHEN r."retryInMs" IS NULL THEN NULL WHEN r."relayVersion" <> current.version THEN now() ELSE now() + make_interval(secs => r."retryInMs" / 1000) END AS retry_at
+        FROM current CROSS JOIN jsonb_to_recordset(${storable(outcomes)}::jsonb) AS r(
+          id uuid, "leaseId" uuid, "relayVersion" text, number int, status email_status, "retryInMs" float8, "startedAt" timestamptz, "durationMs" int, worker text,
           address text, port int, stage text, code text, reply text, "enhancedCode" text, message text, hint text, "queueId" text)
       ), ended AS (
         UPDATE emails e SET
           status = o.status, lease_id = NULL, updated_at = now(),
           attempt_count = coalesce(o.number, e.attempt_count + 1), tries = CASE WHEN o.number IS NULL THEN e.tries + 1 ELSE e.tries END,
           reason_code = CASE WHEN o.status <> 'sent' THEN o.code END, reason = CASE WHEN o.status <> 'sent' THEN o.message END,
-          next_attempt_at = now() + make_interval(secs => o."retryInMs" / 1000), nudge_at = now() + make_interval(secs => o."retryInMs" / 1000),
+          next_attempt_at = o.retry_at, nudge_at = o.retry_at,
           sent_at = CASE WHEN o.status = 'sent' THEN now() END, server_reply = CASE WHEN o.status = 'sent' THEN o.reply END,
           server_queue_id = o."queueId"
         FROM o
@@ -138,51 +145,70 @@ export class DeliveryRepository {
         ON CONFLICT (email_id, number) DO UPDATE SET outcome = excluded.outcome, duration_ms = excluded.duration_ms, address = excluded.address, port = excluded.port,
           stage = excluded.stage, code = excluded.code, reply = excluded.reply, enhanced_code = excluded.enhanced_code, message = excluded.message, hint = excluded.hint
       ), s AS (
-        SELECT * FROM jsonb_to_recordset(${JSON.stringify(starts)}::jsonb) AS r(id uuid, "leaseId" uuid)
+        SELECT r.* FROM jsonb_to_recordset(${storable(starts)}::jsonb) AS r(id uuid, "leaseId" uuid, "relayVersion" text) JOIN current ON current.version = r."relayVersion"
+      ), gate AS (
+        SELECT id FROM delivery_gate WHERE ${GATE_IS_OPEN} FOR SHARE
       )
       UPDATE emails e SET status = 'sending', attempt_count = e.attempt_count + 1, tries = e.tries + 1, attempt_started_at = now(),
         next_attempt_at = NULL, reason_code = NULL, reason = NULL, updated_at = now()
-      FROM s JOIN delivery_leases l ON l.id = s."leaseId" AND l.expires_at > now()
+      FROM s JOIN delivery_leases l ON l.id = s."leaseId" AND l.expires_at > now() CROSS JOIN gate
       WHERE e.id = s.id AND e.lease_id = s."leaseId" AND e.status IN ('queued', 'deferred', 'unconfirmed')
       RETURNING e.id, e.attempt_count AS "attemptCount", e.tries`;
   }
 
-  /** Puts off, without an attempt, what a worker holds. */
+  /** Puts off, without an attempt, what a worker holds while the e-mail client is disabled; when it has been enabled meanwhile that is due at once. */
   async postpone(leaseId: string, seconds: number, code: string, reason: string): Promise<void> {
     await this.db.prisma.$executeRaw`
+      WITH due AS (SELECT CASE WHEN server_address IS NULL THEN now() + make_interval(secs => ${seconds}) ELSE now() END AS at FROM smtp_settings)
       UPDATE emails SET status = CASE WHEN status = 'queued' THEN 'deferred'::email_status ELSE status END, lease_id = NULL, reason_code = ${code}, reason = ${reason},
-        next_attempt_at = now() + make_interval(secs => ${seconds}), nudge_at = now() + make_interval(secs => ${seconds}), updated_at = now()
-      WHERE lease_id = ${leaseId}::uuid AND status <> 'sending'`;
+        next_attempt_at = due.at, nudge_at = due.at, updated_at = now()
+      FROM due WHERE lease_id = ${leaseId}::uuid AND status <> 'sending'`;
   }
 
   /**
    * Takes over what the leases of dead workers held. An attempt that was under way is in doubt: the e-mail becomes `unconfirmed`, with the
-   * attempt on record, and is due at once.
+   * attempt on record, and is due at once; an e-mail that lost its worker before, perhaps by its own fault, waits longer each time, and
+   * is not tried again after its retry window.
    */
-  async takeOverExpired(): Promise<number> {
+  async takeOverExpired(retryBaseMs: number): Promise<number> {
     return this.db.prisma.$executeRaw`
       WITH dead AS (
         DELETE FROM delivery_leases WHERE id IN (SELECT id FROM delivery_leases WHERE expires_at < now() FOR UPDATE SKIP LOCKED) RETURNING id, worker
       ), held AS (
-        SELECT e.id, e.status, e.attempt_count, e.attempt_started_at, dead.worker FROM emails e JOIN dead ON e.lease_id = dead.id FOR UPDATE OF e
+        SELECT e.id, e.status, e.attempt_count, e.attempt_started_at, dead.worker,
+          CASE WHEN e.status <> 'sending' OR e.tries <= 1 THEN now()
+               WHEN e.give_up_at < now() THEN NULL
+               ELSE now() + make_interval(secs => least(${retryBaseMs} * 2 ^ least(e.tries - 2, 30), 14400000) / 1000) END AS due_at
+        FROM emails e JOIN dead ON e.lease_id = dead.id FOR UPDATE OF e
       ), doubtful AS (
         INSERT INTO email_attempts (email_id, number, started_at, duration_ms, worker, outcome, code, message)
         SELECT id, attempt_count, attempt_started_at, extract(epoch FROM now() - attempt_started_at)::int * 1000, worker, 'unconfirmed', 'WORKER_LOST', ${LOST}
         FROM held WHERE status = 'sending'
         ON CONFLICT DO NOTHING
       )
-      UPDATE emails e SET lease_id = NULL, next_attempt_at = now(), nudge_at = now(), updated_at = now(),
+      UPDATE emails e SET lease_id = NULL, next_attempt_at = held.due_at, nudge_at = held.due_at, updated_at = now(),
         status = CASE WHEN held.status = 'sending' THEN 'unconfirmed'::email_status ELSE held.status END,
         reason_code = CASE WHEN held.status = 'sending' THEN 'WORKER_LOST' ELSE e.reason_code END,
         reason = CASE WHEN held.status = 'sending' THEN ${LOST} ELSE e.reason END
       FROM held WHERE e.id = held.id`;
   }
 
-  /** Takes up to `limit` e-mails that are due, oldest first, and puts their next nudge off, so that each is enqueued once. */
+  /** Whether e-mails may start for this relay: it is the current one, and no test holds the gate. */
+  async maySend(relayVersion: string): Promise<boolean> {
+    const [row] = await this.db.prisma.$queryRaw<{ open: boolean }[]>`
+      SELECT EXISTS (SELECT 1 FROM delivery_gate CROSS JOIN (${CURRENT_RELAY}) current WHERE ${GATE_IS_OPEN} AND current.version = ${relayVersion}) AS open`;
+    return row!.open;
+  }
+
+  /**
+   * Takes up to `limit` e-mails that are due, oldest first, and puts their next nudge off, so that each is enqueued once. None while a
+   * test holds the gate.
+   */
   async takeDue(limit: number): Promise<string[]> {
     const rows = await this.db.prisma.$queryRaw<{ id: string }[]>`
       UPDATE emails SET nudge_at = now() + interval '30 seconds'
       WHERE id IN (SELECT id FROM emails WHERE nudge_at <= now() ORDER BY nudge_at LIMIT ${limit} FOR UPDATE SKIP LOCKED)
+        AND EXISTS (SELECT 1 FROM delivery_gate WHERE ${GATE_IS_OPEN})
       RETURNING id`;
     return rows.map(({ id }) => id);
   }
@@ -196,12 +222,41 @@ export class DeliveryRepository {
     return Math.max(0, row!.waitMs);
   }
 
-  /** Makes a batch of deferred e-mails due now; answers how many, so that the caller goes on until none is left. */
-  async releaseDeferred(limit: number): Promise<number> {
+  /** Makes a batch of what was held while a test ran due for the sweeper now; answers how many. */
+  async releaseHeld(limit: number): Promise<number> {
     return this.db.prisma.$executeRaw`
+      UPDATE emails SET nudge_at = now()
+      WHERE id IN (SELECT id FROM emails WHERE status IN ('queued', 'deferred', 'unconfirmed') AND lease_id IS NULL AND next_attempt_at <= now() AND nudge_at > now()
+                   LIMIT ${limit} FOR UPDATE SKIP LOCKED)`;
+  }
+
+  /**
+   * Makes up to `limit` e-mails that wait for a retry due now, when the settings (SMTP, account, DNS) have changed since that was done last. False
+   * when there is more to do.
+   */
+  async releaseForChange(limit: number): Promise<boolean> {
+    const [state] = await this.db.prisma.$queryRaw<{ version: string; released: string }[]>`
+      SELECT current.version || '.' || dns.version AS version, state.released_version AS released
+      FROM delivery_state state CROSS JOIN dns_settings dns CROSS JOIN (${CURRENT_RELAY}) current`;
+    if (state!.version === state!.released) return true;
+    const released = await this.db.prisma.$executeRaw`
       UPDATE emails SET next_attempt_at = now(), nudge_at = now()
-      WHERE id IN (SELECT id FROM emails WHERE status = 'deferred' AND lease_id IS NULL AND next_attempt_at > now() LIMIT ${limit} FOR UPDATE SKIP LOCKED)`;
+      WHERE id IN (SELECT id FROM emails WHERE status IN ('deferred', 'unconfirmed') AND lease_id IS NULL AND next_attempt_at > now()
+                   ORDER BY next_attempt_at LIMIT ${limit} FOR UPDATE SKIP LOCKED)`;
+    if (released === limit) return false;
+    await this.db.prisma.$executeRaw`UPDATE delivery_state SET released_version = ${state!.version}`;
+    return true;
   }
 }
+
+/** A test holds the gate by a lease: one whose process died does not hold it for long. */
+const GATE_IS_OPEN = Prisma.sql`(holder IS NULL OR expires_at < now())`;
+
+/** The version of a Relay: of the settings and of their account. */
+const CURRENT_RELAY = Prisma.sql`SELECT s.version || '.' || coalesce(a.version, 0) AS version FROM smtp_settings s LEFT JOIN accounts a ON a.id = s.account_id`;
+
+/** JSON that Postgres takes whatever a server said: jsonb knows no NUL and no half of a surrogate pair. */
+const storable = (marks: readonly object[]): string =>
+  JSON.stringify(marks, (_name, value: unknown) => (typeof value === 'string' ? value.toWellFormed().replaceAll('\0', '\uFFFD') : value));
 
 const LOST = 'The worker died during the attempt, so it is not known whether the server took the mail (RFC 1047). It is sent again with the same Message-ID.';

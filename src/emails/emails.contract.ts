@@ -116,14 +116,14 @@ export interface EmailQuery {
   limit?: number;
   /**
    * The `nextCursor` of the page before.
-   * @maxLength 512
+   * @maxLength 512 must be the nextCursor of an earlier answer
    */
   cursor?: string;
   /** Only e-mails with this status. */
   status?: EmailStatus;
   /**
    * Only e-mails to this address, whatever its case.
-   * @maxLength 320
+   * @maxLength 320 must have at most 320 characters
    */
   to?: string;
   /** Only e-mails of this event. */
@@ -143,7 +143,7 @@ export interface EmailRetryFilter {
   status?: 'failed' | 'skipped' | 'cancelled' | 'unconfirmed';
   /**
    * Only e-mails to this address, whatever its case.
-   * @maxLength 320
+   * @maxLength 320 must have at most 320 characters
    */
   to?: string;
   eventId?: Uuid;
@@ -155,8 +155,11 @@ export interface EmailRetryFilter {
 
 export interface EmailsRetried {
   /**
-   * How many e-mails are queued again.
+   * How many e-mails are queued again, oldest first; at most 100,000 in one request.
    * @isInt
+   * @maximum 100000
    */
   retried: number;
+  /** Whether there may be more that match: repeat the request until it is false. */
+  more: boolean;
 }

@@ -23,6 +23,8 @@ export class EmailsController extends ApiController {
 
   /**
    * Sends again all e-mails that match: those that are `failed`, `skipped`, `cancelled` or `unconfirmed`. Each gets a new retry window of three days.
+   *
+   * A request queues up to 100,000 of them, oldest first. When `more` is true in the answer, repeat it for the others.
    * @summary Retry e-mails by filter
    */
   @Post('retry')

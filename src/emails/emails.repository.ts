@@ -1,5 +1,6 @@
 import { type Database, Prisma, type Tx } from '../db/client.js';
 import type { EmailAttemptModel, EmailModel } from '../db/generated/models.js';
+import { type Equality, indexRange } from '../db/index-range.js';
 import type { Slice } from '../contract/page.js';
 import type { EmailCounts, EmailStatus } from './emails.contract.js';
 
@@ -26,42 +27,80 @@ export interface NewContentRow {
   warnings: string[];
 }
 
+export interface SubscriptionCount {
+  eventId: string;
+  count: number;
+}
+
+/** The next e-mails to make. */
+export interface Portion {
+  eventIds: string[];
+  /** A subscription: those up to and with it have been looked at. null: none yet. */
+  after: string | null;
+  /** Subscriptions to look at for each event, in the order of their ids. */
+  limit: number;
+  /** How many of the e-mails the caller nudges; the others are due for the sweeper at once. */
+  nudgeable: number;
+}
+
+export interface MadeEmails {
+  /** Ids for the caller to nudge after the commit. */
+  nudge: string[];
+  /** Events that may have more subscriptions, and the last that was looked at. */
+  unfinished: { eventId: string; after: string }[];
+}
+
 export class EmailsRepository {
   constructor(private readonly db: Database) {}
 
+  /** What is there already stays: an event is rendered once, also when its matching was interrupted. */
   async insertContents(tx: Tx, contents: NewContentRow[]): Promise<void> {
-    await tx.emailContent.createMany({ data: contents });
+    await tx.emailContent.createMany({ data: contents, skipDuplicates: true });
+  }
+
+  /** Of those events that are not matched yet, oldest first: how many subscriptions ask for each, counted up to `limit`. */
+  async subscriptionCounts(eventIds: string[], limit: number): Promise<SubscriptionCount[]> {
+    return this.db.prisma.$queryRaw<SubscriptionCount[]>`
+      SELECT e.id AS "eventId", (SELECT count(*)::int FROM (${SUBSCRIPTIONS_OF_EVENT} LIMIT ${limit}) counted) AS count
+      FROM events e WHERE e.id = ANY(${eventIds}::uuid[]) AND e.matched_at IS NULL ORDER BY e.id`;
   }
 
   /**
-   * Makes the e-mails of these events in one statement: one for each event and address (compared in lower case). Those of events that
-   * were accepted while the e-mail client was disabled are skipped. Answers the ids of those that wait.
+   * Makes e-mails in one statement: one for each event and address (compared in lower case); what is there already is left alone. Those
+   * of events that were accepted while the e-mail client was disabled are skipped. An id holds the moment of created_at, which lists rely on.
    */
-  async insertForSubscribers(tx: Tx, eventIds: string[], messageIdDomain: string): Promise<string[]> {
-    const rows = await tx.$queryRaw<{ id: string; status: EmailStatus }[]>`
-      INSERT INTO emails (id, event_id, event_type, subscription_id, to_address, to_key, message_id, status, reason_code, reason,
-                          give_up_at, next_attempt_at, nudge_at)
-      SELECT made.id, made.event_id, made.type, made.subscription_id, made.email_address, made.email_key, '<' || made.id || '@' || ${messageIdDomain} || '>',
-             CASE WHEN made.client_enabled THEN 'queued'::email_status ELSE 'skipped'::email_status END,
-             CASE WHEN NOT made.client_enabled THEN 'EMAIL_CLIENT_DISABLED' END,
-             CASE WHEN NOT made.client_enabled THEN 'The e-mail client was disabled (serverAddress is null) when the event was published.' END,
-             now() + interval '3 days',
-             CASE WHEN made.client_enabled THEN now() END,
-             CASE WHEN made.client_enabled THEN now() + interval '15 seconds' END
-      FROM (
-        SELECT DISTINCT ON (e.id, s.email_key)
-          uuid_v7() AS id, e.id AS event_id, e.type, e.client_enabled, s.id AS subscription_id, s.email_address, s.email_key
+  async insertForSubscribers(tx: Tx, { eventIds, after, limit, nudgeable }: Portion, messageIdDomain: string): Promise<MadeEmails> {
+    const [made] = await tx.$queryRaw<MadeEmails[]>`
+      WITH pairs AS (
+        SELECT e.id AS event_id, e.type, e.publisher_key_id, e.client_enabled, s.id AS subscription_id, s.email_address, s.email_key
         FROM events e CROSS JOIN LATERAL (
-          SELECT id, email_address, email_key, object_id FROM subscriptions WHERE enabled AND all_events
-          UNION ALL
-          SELECT id, email_address, email_key, object_id FROM subscriptions WHERE enabled AND NOT all_events AND event_types @> ARRAY[e.type]
+          SELECT id, email_address, email_key FROM (${SUBSCRIPTIONS_OF_EVENT}) o
+          WHERE ${after === null ? Prisma.sql`true` : Prisma.sql`id > ${after}::uuid`}
+          ORDER BY id LIMIT ${limit}
         ) s
-        WHERE e.id = ANY(${eventIds}::uuid[]) AND (s.object_id IS NULL OR s.object_id = e.object_id)
-        ORDER BY e.id, s.email_key, s.id
-      ) made
-      ON CONFLICT (event_id, to_key) DO NOTHING
-      RETURNING id, status`;
-    return rows.filter(({ status }) => status === 'queued').map(({ id }) => id);
+        WHERE e.id = ANY(${eventIds}::uuid[])
+      ), made AS (
+        INSERT INTO emails (id, event_id, event_type, publisher_key_id, subscription_id, to_address, to_key, message_id, status, reason_code, reason,
+                            give_up_at, next_attempt_at, nudge_at)
+        SELECT id, event_id, type, publisher_key_id, subscription_id, email_address, email_key, '<' || id || '@' || ${messageIdDomain} || '>',
+               CASE WHEN client_enabled THEN 'queued'::email_status ELSE 'skipped'::email_status END,
+               CASE WHEN NOT client_enabled THEN 'EMAIL_CLIENT_DISABLED' END,
+               CASE WHEN NOT client_enabled THEN 'The e-mail client was disabled (serverAddress is null) when the event was published.' END,
+               now() + interval '3 days',
+               CASE WHEN client_enabled THEN now() END,
+               CASE WHEN client_enabled THEN CASE WHEN row_number() OVER () <= ${nudgeable} THEN now() + interval '15 seconds' ELSE now() END END
+        FROM (
+          SELECT DISTINCT ON (event_id, email_key) uuid_v7(now()) AS id, pairs.* FROM pairs ORDER BY event_id, email_key, subscription_id
+        ) distinct_addresses
+        ON CONFLICT (event_id, to_key) DO NOTHING
+        RETURNING id, nudge_at
+      )
+      SELECT ARRAY(SELECT id FROM made WHERE nudge_at > now() + interval '1 second') AS nudge, (
+        SELECT coalesce(jsonb_agg(u), '[]') FROM (
+          SELECT event_id AS "eventId", (array_agg(subscription_id ORDER BY subscription_id DESC))[1] AS after FROM pairs GROUP BY event_id HAVING count(*) = ${limit}
+        ) u
+      ) AS unfinished`;
+    return made!;
   }
 
   async countsByEvent(eventIds: string[]): Promise<{ eventId: string; status: EmailStatus; count: number }[]> {
@@ -69,23 +108,26 @@ export class EmailsRepository {
       SELECT event_id AS "eventId", status, count(*)::int AS count FROM emails WHERE event_id = ANY(${eventIds}::uuid[]) GROUP BY 1, 2`;
   }
 
-  /** Of what is not finished yet; through a small index, however many e-mails there are. */
-  async waitingCounts(): Promise<Partial<EmailCounts>> {
+  /** Of what is not finished yet. Counted up to `limit` for each status, through an index, so that it is quick however many wait: `limit` means that many or more. */
+  async waitingCounts(limit = 100_000): Promise<Partial<EmailCounts>> {
     const rows = await this.db.prisma.$queryRaw<{ status: EmailStatus; count: number }[]>`
-      SELECT status, count(*)::int AS count FROM emails WHERE status IN ('queued', 'sending', 'deferred', 'unconfirmed') GROUP BY 1`;
+      SELECT w.status, (SELECT count(*)::int FROM (SELECT 1 FROM emails e WHERE e.status = w.status ORDER BY e.id LIMIT ${limit}) counted) AS count
+      FROM unnest(ARRAY['queued', 'sending', 'deferred', 'unconfirmed']::email_status[]) AS w(status)`;
     return Object.fromEntries(rows.map(({ status, count }) => [status, count]));
   }
 
   list({ limit, after }: Slice, filter: EmailFilter): Promise<EmailRow[]> {
+    const { where, columns } = rangeOf(filter, null, after);
     return this.db.prisma.$queryRaw<EmailRow[]>`
       SELECT ${COLUMNS} FROM emails e JOIN email_contents c USING (event_id)
-      WHERE ${conditions(filter)} ${after === null ? Prisma.empty : Prisma.sql`AND e.id < ${after}::uuid`}
-      ORDER BY e.id DESC LIMIT ${limit + 1}`;
+      WHERE ${where}
+      ORDER BY ${Prisma.join(columns, ' DESC, ')} DESC LIMIT ${limit + 1}`;
   }
 
   async find(tx: Tx, id: string, publisherKeyId: string | null = null): Promise<EmailRow | null> {
     const [row] = await tx.$queryRaw<EmailRow[]>`
-      SELECT ${COLUMNS} FROM emails e JOIN email_contents c USING (event_id) WHERE e.id = ${id}::uuid AND ${publishedBy(publisherKeyId)}`;
+      SELECT ${COLUMNS} FROM emails e JOIN email_contents c USING (event_id)
+      WHERE e.id = ${id}::uuid ${publisherKeyId === null ? Prisma.empty : Prisma.sql`AND e.publisher_key_id = ${publisherKeyId}::uuid`}`;
     return row ?? null;
   }
 
@@ -98,14 +140,27 @@ export class EmailsRepository {
     return this.db.prisma.emailAttempt.findMany({ where: { emailId }, orderBy: { number: 'asc' } });
   }
 
-  /** Queues again, with a new retry window. Whoever held a lease on it loses it. */
-  async requeue(tx: Tx, filter: EmailFilter & { id?: string }): Promise<string[]> {
-    const rows = await tx.$queryRaw<{ id: string }[]>`
-      UPDATE emails e SET status = 'queued', reason_code = NULL, reason = NULL, tries = 0, give_up_at = now() + interval '3 days',
-        next_attempt_at = now(), nudge_at = now() + interval '15 seconds', lease_id = NULL, updated_at = now()
-      WHERE ${conditions(filter)} ${filter.id === undefined ? Prisma.empty : Prisma.sql`AND e.id = ${filter.id}::uuid`}
-      RETURNING e.id`;
-    return rows.map(({ id }) => id);
+  /** Queues again, with a new retry window. Whoever held a lease on it loses it. It is for the caller to nudge. */
+  async requeue(tx: Tx, id: string): Promise<void> {
+    await tx.$executeRaw`UPDATE emails e SET ${QUEUED_AGAIN}, nudge_at = now() + interval '15 seconds' WHERE e.id = ${id}::uuid`;
+  }
+
+  /**
+   * Queues the next `limit` e-mails again, in the order of their ids, due for the sweeper at once. Those that somebody else is changing
+   * right now are left out.
+   * @param after the last id of the step before
+   * @returns how many, and the last of them; null when there was none
+   */
+  async requeueNext(filter: EmailFilter, after: string | null, limit: number): Promise<{ count: number; last: string | null }> {
+    const { where, columns } = rangeOf(filter, after, null);
+    const [step] = await this.db.prisma.$queryRaw<{ count: number; last: string | null }[]>`
+      WITH step AS (
+        SELECT e.id FROM emails e WHERE ${where} ORDER BY ${Prisma.join(columns)} LIMIT ${limit} FOR UPDATE SKIP LOCKED
+      ), requeued AS (
+        UPDATE emails e SET ${QUEUED_AGAIN}, nudge_at = now() FROM step WHERE e.id = step.id RETURNING e.id
+      )
+      SELECT (SELECT count(*)::int FROM requeued) AS count, (SELECT id FROM requeued ORDER BY id DESC LIMIT 1) AS last`;
+    return step!;
   }
 
   async cancel(tx: Tx, id: string, reason: string): Promise<void> {
@@ -121,15 +176,38 @@ const COLUMNS = Prisma.sql`
   e.next_attempt_at AS "nextAttemptAt", e.created_at AS "createdAt", e.updated_at AS "updatedAt", e.sent_at AS "sentAt",
   e.server_reply AS "serverReply", e.server_queue_id AS "serverQueueId", c.subject, c.warnings`;
 
-const publishedBy = (keyId: string | null | undefined): Prisma.Sql =>
-  keyId == null ? Prisma.sql`true` : Prisma.sql`EXISTS (SELECT 1 FROM events v WHERE v.id = e.event_id AND v.publisher_key_id = ${keyId}::uuid)`;
+const QUEUED_AGAIN = Prisma.sql`
+  status = 'queued', reason_code = NULL, reason = NULL, tries = 0, give_up_at = now() + interval '3 days', next_attempt_at = now(), lease_id = NULL, updated_at = now()`;
 
-function conditions({ statuses, toKey, eventId, from, until, publisherKeyId }: EmailFilter): Prisma.Sql {
-  const parts = [publishedBy(publisherKeyId)];
-  if (statuses !== undefined) parts.push(Prisma.sql`e.status = ANY(${statuses}::email_status[])`);
-  if (toKey !== undefined) parts.push(Prisma.sql`e.to_key = ${toKey}`);
-  if (eventId !== undefined) parts.push(Prisma.sql`e.event_id = ${eventId}::uuid`);
-  if (from !== undefined) parts.push(Prisma.sql`e.created_at >= ${from}`);
-  if (until !== undefined) parts.push(Prisma.sql`e.created_at < ${until}`);
-  return Prisma.join(parts, ' AND ');
+/** The enabled subscriptions that ask for the event e; two queries, as each has an index of its own. */
+const SUBSCRIPTIONS_OF_EVENT = Prisma.sql`
+  SELECT id, email_address, email_key FROM subscriptions
+  WHERE enabled AND all_events AND (object_id IS NULL OR object_id = e.object_id)
+  UNION ALL
+  SELECT id, email_address, email_key FROM subscriptions
+  WHERE enabled AND NOT all_events AND event_types @> ARRAY[e.type] AND (object_id IS NULL OR object_id = e.object_id)`;
+
+/** The e-mails of a filter with ids above `after` and below `before`, and the columns to order them by. */
+function rangeOf(filter: EmailFilter, after: string | null, before: string | null): { where: Prisma.Sql; columns: Prisma.Sql[] } {
+  const { from, until, statuses } = filter;
+  const above = [after, from && firstIdAt(from)].filter((id) => id != null).sort().at(-1) ?? null;
+  const below = [before, until && firstIdAt(until)].filter((id) => id != null).sort().at(0) ?? null;
+  const { where, columns } = indexRange(Prisma.sql`e.id`, { above, below }, equalities(filter));
+  const several = statuses !== undefined && statuses.length > 1;
+  return { where: several ? Prisma.sql`${where} AND e.status = ANY(${statuses}::email_status[])` : where, columns };
+}
+
+function equalities({ statuses, toKey, eventId, publisherKeyId }: EmailFilter): Equality[] {
+  const found: Equality[] = [];
+  if (eventId !== undefined) found.push({ column: Prisma.sql`e.event_id`, value: Prisma.sql`${eventId}::uuid` });
+  if (toKey !== undefined) found.push({ column: Prisma.sql`e.to_key`, value: Prisma.sql`${toKey}` });
+  if (publisherKeyId != null) found.push({ column: Prisma.sql`e.publisher_key_id`, value: Prisma.sql`${publisherKeyId}::uuid` });
+  if (statuses?.length === 1) found.push({ column: Prisma.sql`e.status`, value: Prisma.sql`${statuses[0]}::email_status` });
+  return found;
+}
+
+/** RFC 9562 §5.7: no UUIDv7 of this millisecond or a later one is lower. An e-mail's id holds its created_at, so a time is a range of ids. */
+function firstIdAt(time: Date): string {
+  const ms = Math.max(0, time.getTime()).toString(16).padStart(12, '0');
+  return `${ms.slice(0, 8)}-${ms.slice(8)}-0000-0000-000000000000`;
 }

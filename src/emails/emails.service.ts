@@ -4,16 +4,21 @@ import { idSliceOf, pageOf } from '../contract/page.js';
 import { momentOf } from '../contract/time.js';
 import type { Database, Tx } from '../db/client.js';
 import { invalid, MailroomError, notFound } from '../errors.js';
+import { parseMailbox } from '../smtp/mailbox.js';
 import { addressKey } from '../smtp/mailbox-fault.js';
 import type { SmtpSettingsService } from '../smtp-settings/smtp-settings.service.js';
 import type { Email, EmailAttempt, EmailCounts, EmailPage, EmailQuery, EmailRetryFilter, EmailsRetried, EmailStatus, EmailWithAttempts } from './emails.contract.js';
-import type { AttemptRow, EmailFilter, EmailRow, EmailsRepository, NewContentRow } from './emails.repository.js';
+import type { AttemptRow, EmailFilter, EmailRow, EmailsRepository, MadeEmails, NewContentRow, Portion, SubscriptionCount } from './emails.repository.js';
 import { nextStatus, statusesWith } from './status.js';
 
 export type NewContent = NewContentRow;
+export type { MadeEmails, SubscriptionCount };
 
 /** Tells the workers that these e-mails wait. Never fails: the rows are durable, the sweeper finds what a nudge missed. */
 type Nudge = (emailIds: string[]) => Promise<void>;
+
+/** A retry by filter works in steps, so that no transaction is long, and up to a number that a request can wait for (some seconds). */
+const RETRY_LIMITS = { step: 5_000, request: 100_000 };
 
 export class EmailsService {
   constructor(
@@ -21,13 +26,23 @@ export class EmailsService {
     private readonly emails: EmailsRepository,
     private readonly settings: SmtpSettingsService,
     readonly nudge: Nudge,
+    private readonly retryLimits = RETRY_LIMITS,
   ) {}
 
-  /** Stores rendered contents and makes the e-mails of their events; answers the ids of those that wait, to be nudged after the commit. */
-  async make(tx: Tx, contents: NewContent[]): Promise<string[]> {
-    if (contents.length === 0) return [];
-    await this.emails.insertContents(tx, contents);
-    return this.emails.insertForSubscribers(tx, contents.map(({ eventId }) => eventId), await this.messageIdDomain());
+  /** How many subscriptions ask for each of those events that are not matched yet, counted up to `limit`. */
+  subscriptionCounts(eventIds: string[], limit: number): Promise<SubscriptionCount[]> {
+    return this.emails.subscriptionCounts(eventIds, limit);
+  }
+
+  /** Stores what was rendered for events; what an interrupted matching stored before stays. */
+  storeContents(tx: Tx, contents: NewContent[]): Promise<void> {
+    return this.emails.insertContents(tx, contents);
+  }
+
+  /** Makes the next e-mails of events whose contents are stored. */
+  async make(tx: Tx, portion: Portion): Promise<MadeEmails> {
+    const { settings } = await this.settings.get();
+    return this.emails.insertForSubscribers(tx, portion, messageIdDomain(settings.senderAddress));
   }
 
   async countsByEvent(eventIds: string[]): Promise<Map<string, EmailCounts>> {
@@ -52,7 +67,7 @@ export class EmailsService {
   }
 
   async retry(actor: Actor, id: string): Promise<EmailWithAttempts> {
-    await this.change(actor, id, 'retryAsked', (tx) => this.emails.requeue(tx, { id }));
+    await this.change(actor, id, 'retryAsked', (tx) => this.emails.requeue(tx, id));
     await this.nudge([id]);
     return this.get(actor, id);
   }
@@ -66,15 +81,34 @@ export class EmailsService {
     if (Object.values(filter).every((value) => value === undefined)) {
       throw invalid('RETRY_FILTER_EMPTY', '', 'must name at least one of status, to, eventId, from, until');
     }
-    const statuses = filter.status === undefined ? statusesWith('retryAsked') : [filter.status];
-    const { ids } = await changeResource(this.db, actor, {
+    const which = { ...filterOf(filter, 'pointer'), statuses: filter.status === undefined ? statusesWith('retryAsked') : [filter.status] };
+    const retried: EmailsRetried = { retried: 0, more: true };
+    try {
+      await this.requeueAll(which, retried);
+    } finally {
+      await this.auditRetry(actor, filter, retried); // also when a step failed: those before it are committed
+    }
+    return retried;
+  }
+
+  /** Step by step, each one committed; adds to `retried`. The sweeper enqueues what became due. */
+  private async requeueAll(filter: EmailFilter, retried: EmailsRetried): Promise<void> {
+    for (let after: string | null = null; retried.more && retried.retried < this.retryLimits.request; ) {
+      const { count, last } = await this.emails.requeueNext(filter, after, this.retryLimits.step);
+      retried.retried += count;
+      retried.more = count === this.retryLimits.step;
+      after = last;
+    }
+  }
+
+  private async auditRetry(actor: Actor, filter: EmailRetryFilter, retried: EmailsRetried): Promise<void> {
+    await changeResource(this.db, actor, {
       type: 'emails',
       id: 'retry',
-      apply: async (tx) => ({ ids: await this.emails.requeue(tx, { ...filterOf(filter, 'pointer'), statuses }) }),
-      describe: ({ ids: retried }: { ids: string[] }) => ({ ...filter, retried: retried.length }),
+      load: () => Promise.resolve({ ...filter }), // the e-mails were there before: an update
+      apply: () => Promise.resolve({ ...filter, ...retried }),
+      describe: (row) => row,
     });
-    await this.nudge(ids);
-    return { retried: ids.length };
   }
 
   private change(actor: Actor, id: string, outcome: 'retryAsked' | 'cancelAsked', write: (tx: Tx) => Promise<unknown>): Promise<EmailRow> {
@@ -94,13 +128,10 @@ export class EmailsService {
       describe: ({ status, toAddress }) => ({ status, to: toAddress }),
     });
   }
-
-  /** RFC 5322 §3.6.4: the right side of a Message-ID is a domain of ours. */
-  private async messageIdDomain(): Promise<string> {
-    const { settings } = await this.settings.get();
-    return settings.senderAddress?.split('@').at(-1)?.replace(/[^A-Za-z0-9.-]/g, '') || 'mailroom.invalid';
-  }
 }
+
+/** RFC 5322 §3.6.4: the right side of a Message-ID is a domain of ours, as A-labels, or an address literal. */
+const messageIdDomain = (senderAddress: string | null): string => (senderAddress === null ? 'mailroom.invalid' : parseMailbox(senderAddress).asciiDomain);
 
 export const noEmails = (): EmailCounts => ({ queued: 0, sending: 0, sent: 0, deferred: 0, failed: 0, unconfirmed: 0, skipped: 0, cancelled: 0 });
 

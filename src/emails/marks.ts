@@ -4,12 +4,16 @@ type Write = (starts: StartMark[], outcomes: OutcomeMark[]) => Promise<Started[]
 
 interface Pending<Mark, Result> {
   mark: Mark;
+  /** How often it could not be written. */
+  failures: number;
   resolve(result: Result): void;
   reject(error: unknown): void;
 }
 
 const OUTCOME_RETRIES = 120;
 const OUTCOME_RETRY_MS = 250;
+/** After so many failures the words of the server are left out: they may be what cannot be stored. */
+const FAILURES_WITH_TEXTS = 3;
 
 /**
  * Group commit: what the connections of this worker want to record while one statement is under way goes into the next, together. A
@@ -19,21 +23,23 @@ const OUTCOME_RETRY_MS = 250;
 export class Marks {
   private starts: Pending<StartMark, Started | null>[] = [];
   private outcomes: Pending<OutcomeMark, void>[] = [];
+  /** Outcomes that could not be written, and wait for their next try together. */
+  private postponed: Pending<OutcomeMark, void>[] = [];
   private running = false;
 
   constructor(private readonly write: Write) {}
 
-  /** The attempt's number; null when the e-mail must not be sent (cancelled, or taken over by another worker). */
+  /** The attempt's number; null when the e-mail must not be sent now (cancelled, taken over by another worker, or held back). */
   start(mark: StartMark): Promise<Started | null> {
     return new Promise((resolve, reject) => {
-      this.starts.push({ mark, resolve, reject });
+      this.starts.push({ mark, failures: 0, resolve, reject });
       this.flushSoon();
     });
   }
 
   outcome(mark: OutcomeMark): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.outcomes.push({ mark, resolve, reject });
+      this.outcomes.push({ mark, failures: 0, resolve, reject });
       this.flushSoon();
     });
   }
@@ -62,20 +68,24 @@ export class Marks {
       outcomes.forEach(({ resolve }) => resolve());
     } catch (error) {
       starts.forEach(({ reject }) => reject(error));
-      outcomes.forEach((pending) => void this.retryOutcome(pending));
+      this.postpone(outcomes, error);
     }
   }
 
   /** An outcome is worth waiting for: forgotten, the mail would be sent twice. It is tried for 30 s, then the lease's end decides. */
-  private async retryOutcome({ mark, resolve, reject }: Pending<OutcomeMark, void>): Promise<void> {
-    for (let left = OUTCOME_RETRIES; ; left -= 1) {
-      await new Promise((wake) => setTimeout(wake, OUTCOME_RETRY_MS));
-      try {
-        await this.write([], [mark]);
-        return resolve();
-      } catch (error) {
-        if (left === 0) return reject(error);
-      }
+  private postpone(outcomes: Pending<OutcomeMark, void>[], error: unknown): void {
+    for (const pending of outcomes) {
+      pending.failures += 1;
+      if (pending.failures > OUTCOME_RETRIES) pending.reject(error);
+      else this.postponed.push(pending.failures < FAILURES_WITH_TEXTS ? pending : { ...pending, mark: withoutTexts(pending.mark) });
     }
+    if (this.postponed.length > 0) setTimeout(() => this.retry(), OUTCOME_RETRY_MS);
+  }
+
+  private retry(): void {
+    this.outcomes.push(...this.postponed.splice(0));
+    this.flushSoon();
   }
 }
+
+const withoutTexts = (mark: OutcomeMark): OutcomeMark => ({ ...mark, reply: null, message: null, hint: null, queueId: null, enhancedCode: null });

@@ -32,17 +32,17 @@ export interface EventTypeQuery {
   limit?: number;
   /**
    * The `nextCursor` of the page before.
-   * @maxLength 512
+   * @maxLength 512 must be the nextCursor of an earlier answer
    */
   cursor?: string;
   /**
    * Only types whose name, display name or description contains this text, whatever its case.
-   * @maxLength 100
+   * @maxLength 100 must have at most 100 characters
    */
   q?: string;
   /**
    * Only this category, such as AccessRequest or PasswordManagement.
-   * @maxLength 100
+   * @maxLength 100 must have at most 100 characters
    */
   category?: string;
 }

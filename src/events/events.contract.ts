@@ -84,12 +84,12 @@ export interface EventQuery {
   limit?: number;
   /**
    * The `nextCursor` of the page before.
-   * @maxLength 512
+   * @maxLength 512 must be the nextCursor of an earlier answer
    */
   cursor?: string;
   /**
    * Only events of this type.
-   * @maxLength 100
+   * @maxLength 100 must have at most 100 characters
    */
   type?: string;
 }

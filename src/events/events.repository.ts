@@ -1,4 +1,5 @@
 import { type Database, Prisma, type Tx } from '../db/client.js';
+import { type Equality, indexRange } from '../db/index-range.js';
 import type { EventModel } from '../db/generated/models.js';
 import type { Slice } from '../contract/page.js';
 import type { PropertyValue } from './events.contract.js';
@@ -19,8 +20,6 @@ export interface UnmatchedEvent {
   type: string;
   properties: Record<string, PropertyValue>;
   occurredAt: Date;
-  /** Whether any subscription asks for it: without one nothing needs to be rendered. */
-  wanted: boolean;
 }
 
 export class EventsRepository {
@@ -41,31 +40,30 @@ export class EventsRepository {
     return this.db.prisma.event.findFirst({ where: { id, ...(publisherKeyId !== null && { publisherKeyId }) } });
   }
 
-  list({ limit, after }: Slice, filter: { type?: string | undefined; publisherKeyId: string | null }): Promise<EventRow[]> {
-    return this.db.prisma.event.findMany({
-      where: {
-        ...(after !== null && { id: { lt: after } }),
-        ...(filter.type !== undefined && { type: filter.type }),
-        ...(filter.publisherKeyId !== null && { publisherKeyId: filter.publisherKeyId }),
-      },
-      orderBy: { id: 'desc' },
-      take: limit + 1,
-    });
+  list({ limit, after }: Slice, { type, publisherKeyId }: { type?: string | undefined; publisherKeyId: string | null }): Promise<EventRow[]> {
+    const equalities: Equality[] = [];
+    if (publisherKeyId !== null) equalities.push({ column: Prisma.sql`publisher_key_id`, value: Prisma.sql`${publisherKeyId}::uuid` });
+    if (type !== undefined) equalities.push({ column: Prisma.sql`type`, value: Prisma.sql`${type}` });
+    const { where, columns } = indexRange(Prisma.sql`id`, { above: null, below: after }, equalities);
+    return this.db.prisma.$queryRaw<EventRow[]>`
+      SELECT ${COLUMNS} FROM events WHERE ${where} ORDER BY ${Prisma.join(columns, ' DESC, ')} DESC LIMIT ${limit + 1}`;
   }
 
   /** Those of `ids` that nobody has matched yet and nobody else is matching. */
   lockUnmatched(tx: Tx, ids: string[]): Promise<UnmatchedEvent[]> {
     return tx.$queryRaw<UnmatchedEvent[]>`
-      SELECT e.id, e.type, e.properties, e.occurred_at AS "occurredAt",
-        EXISTS (SELECT 1 FROM subscriptions s WHERE s.enabled AND s.all_events AND (s.object_id IS NULL OR s.object_id = e.object_id))
-        OR EXISTS (SELECT 1 FROM subscriptions s WHERE s.enabled AND s.event_types @> ARRAY[e.type] AND (s.object_id IS NULL OR s.object_id = e.object_id))
-        AS wanted
-      FROM events e WHERE e.id = ANY(${ids}::uuid[]) AND e.matched_at IS NULL
-      FOR UPDATE OF e SKIP LOCKED`;
+      SELECT id, type, properties, occurred_at AS "occurredAt" FROM events WHERE id = ANY(${ids}::uuid[]) AND matched_at IS NULL FOR UPDATE SKIP LOCKED`;
   }
 
   async markMatched(tx: Tx, ids: string[]): Promise<void> {
-    await tx.$executeRaw`UPDATE events SET matched_at = now(), nudge_at = NULL WHERE id = ANY(${ids}::uuid[])`;
+    if (ids.length === 0) return;
+    await tx.$executeRaw`UPDATE events SET matched_at = now(), nudge_at = NULL WHERE id = ANY(${ids}::uuid[]) AND matched_at IS NULL`;
+  }
+
+  /** Of events whose matching goes on in another transaction: the sweeper enqueues them should that not happen. */
+  async putOffNudge(tx: Tx, ids: string[]): Promise<void> {
+    if (ids.length === 0) return;
+    await tx.$executeRaw`UPDATE events SET nudge_at = now() + interval '30 seconds' WHERE id = ANY(${ids}::uuid[])`;
   }
 
   /** Takes up to `limit` events that were left behind, oldest first, and puts their next nudge off, so that one sweep enqueues each once. */

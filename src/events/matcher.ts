@@ -1,36 +1,84 @@
 import type { Database } from '../db/client.js';
 import type { EmailTemplatesService } from '../email-templates/email-templates.service.js';
-import type { EmailsService, NewContent } from '../emails/emails.service.js';
+import { DELIVERY_BATCH } from '../emails/deliver-emails.job.js';
+import type { EmailsService, MadeEmails, NewContent, SubscriptionCount } from '../emails/emails.service.js';
 import type { EventsRepository, UnmatchedEvent } from './events.repository.js';
 
-/** Many subscribers of many events take longer than the default five seconds of a transaction. */
+/** E-mails that one transaction makes at most: some seconds of work. */
+const PORTION = 50_000;
+/** For a database that is slow or busy; the default is five seconds. */
 const TRANSACTION_MS = 120_000;
+/** E-mails that one matching puts into the queue itself, so that mail starts at once and the queue stays short. The sweeper does the rest. */
+const NUDGED_AT_ONCE = 20 * DELIVERY_BATCH;
 
-/** Turns events into e-mails: renders each event once and makes its e-mails by set. */
+/** Events that are matched in one transaction; one event alone goes on `after` a subscription when it has very many. */
+interface Group {
+  eventIds: string[];
+  after: string | null;
+}
+
+/** Turns events into e-mails: renders each event once and makes its e-mails by set, in portions that are committed one by one. */
 export class Matcher {
   constructor(
     private readonly db: Database,
     private readonly events: EventsRepository,
     private readonly templates: EmailTemplatesService,
     private readonly emails: EmailsService,
+    private readonly limits = { portion: PORTION, nudged: NUDGED_AT_ONCE },
   ) {}
 
-  /** Does no harm when it runs twice for an event, or at once in two workers: the second finds it matched or locked. */
-  async match(eventIds: string[]): Promise<void> {
-    const waiting = await this.db.prisma.$transaction(
+  /**
+   * Does no harm when it runs twice for an event, or at once in two workers: the second finds it matched or locked, or its e-mails there.
+   * So a matching that was interrupted begins again and makes what is missing.
+   * @param signal stops it between two portions: it rejects with the signal's reason
+   */
+  async match(eventIds: string[], signal?: AbortSignal): Promise<void> {
+    const counts = await this.emails.subscriptionCounts(eventIds, this.limits.portion);
+    await this.events.markMatched(this.db.prisma, counts.filter(({ count }) => count === 0).map(({ eventId }) => eventId));
+    const groups = groupsOf(counts.filter(({ count }) => count > 0), this.limits.portion);
+    let nudgeable = this.limits.nudged;
+    for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
+      signal?.throwIfAborted();
+      const { nudge, unfinished } = await this.make(group, nudgeable);
+      nudgeable -= nudge.length;
+      groups.unshift(...unfinished.map(({ eventId, after }) => ({ eventIds: [eventId], after })));
+      if (nudge.length > 0) await this.emails.nudge(nudge);
+    }
+  }
+
+  private make({ eventIds, after }: Group, nudgeable: number): Promise<MadeEmails> {
+    return this.db.prisma.$transaction(
       async (tx) => {
         const events = await this.events.lockUnmatched(tx, eventIds);
-        if (events.length === 0) return [];
-        const made = await this.emails.make(tx, events.filter(({ wanted }) => wanted).map((event) => this.contentOf(event)));
-        await this.events.markMatched(tx, events.map(({ id }) => id));
+        if (events.length === 0) return { nudge: [], unfinished: [] };
+        if (after === null) await this.emails.storeContents(tx, events.map((event) => this.contentOf(event)));
+        const ids = events.map(({ id }) => id);
+        const made = await this.emails.make(tx, { eventIds: ids, after, limit: this.limits.portion, nudgeable });
+        const unfinished = made.unfinished.map(({ eventId }) => eventId);
+        await this.events.markMatched(tx, ids.filter((id) => !unfinished.includes(id)));
+        await this.events.putOffNudge(tx, unfinished);
         return made;
       },
       { timeout: TRANSACTION_MS },
     );
-    await this.emails.nudge(waiting);
   }
 
   private contentOf({ id, type, properties, occurredAt }: UnmatchedEvent): NewContent {
     return { eventId: id, ...this.templates.render(type, { properties, occurredAt }) };
   }
+}
+
+/** In their order, as many in a group as have `limit` subscriptions together; one that has more is a group of its own. */
+function groupsOf(counts: SubscriptionCount[], limit: number): Group[] {
+  const groups: Group[] = [];
+  let room = 0;
+  for (const { eventId, count } of counts) {
+    if (count > room) {
+      groups.push({ eventIds: [], after: null });
+      room = limit;
+    }
+    groups.at(-1)!.eventIds.push(eventId);
+    room -= count;
+  }
+  return groups;
 }

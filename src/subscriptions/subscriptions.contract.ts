@@ -80,17 +80,17 @@ export interface SubscriptionQuery {
   limit?: number;
   /**
    * The `nextCursor` of the page before.
-   * @maxLength 512
+   * @maxLength 512 must be the nextCursor of an earlier answer
    */
   cursor?: string;
   /**
    * Only those of this address, whatever its case.
-   * @maxLength 320
+   * @maxLength 320 must have at most 320 characters
    */
   emailAddress?: string;
   /**
    * Only those that name this event type, or all events.
-   * @maxLength 100
+   * @maxLength 100 must have at most 100 characters
    */
   eventType?: string;
 }

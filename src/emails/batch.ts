@@ -1,0 +1,54 @@
+import type { Transcript } from '../smtp/transcript.js';
+import type { ConnectionFacts } from '../smtp-session-logs/session-line.js';
+import type { Relay } from '../smtp-settings/relay.js';
+import type { ClaimedEmail, Started } from './delivery.repository.js';
+import type { MessageSource } from './message-source.js';
+
+/** An e-mail of a batch; `begun` when its attempt has started already and goes on over another connection. */
+export interface BatchItem {
+  email: ClaimedEmail;
+  begun: { started: Started; error: unknown } | null;
+}
+
+/** The e-mails of one job, and how far it is with them. */
+export class Batch {
+  readonly waiting: BatchItem[];
+  /** The last connection that was not made, for the log; null while all were. */
+  notConnected: { facts: ConnectionFacts; transcript: Transcript } | null = null;
+  /** Lanes that have a session, or may still get one. */
+  private hopeful: number;
+
+  constructor(
+    readonly relay: Relay,
+    readonly messages: MessageSource,
+    readonly signal: AbortSignal,
+    claimed: ClaimedEmail[],
+  ) {
+    this.waiting = claimed.map((email) => ({ email, begun: null }));
+    this.hopeful = Math.min(relay.maxConnections, claimed.length);
+  }
+
+  get lanes(): number {
+    return this.hopeful;
+  }
+
+  get isOver(): boolean {
+    return this.waiting.length === 0 || this.signal.aborted;
+  }
+
+  /** A lane got no connection. What waits when it was the last one that might: the relay cannot be reached. */
+  laneLost(): BatchItem[] {
+    this.hopeful -= 1;
+    return this.hopeful === 0 ? this.takeAll() : [];
+  }
+
+  /** Nothing may start now (a test runs, or the settings changed): only what has begun goes on. */
+  holdBack(): void {
+    const begun = this.takeAll().filter((item) => item.begun !== null);
+    this.waiting.push(...begun);
+  }
+
+  takeAll(): BatchItem[] {
+    return this.waiting.splice(0);
+  }
+}
