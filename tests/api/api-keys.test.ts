@@ -84,6 +84,34 @@ describe('delete', () => {
     expectProblem(await mailroom.as().delete(`/v1/api-keys/${id}`), 404, 'NOT_FOUND');
   });
 
+  test.each([['another ETag', '"another"'], ['a weak one', 'W/TAG'], ['one without quotes', 'BARE'], ['none', '']])('with %s in If-Match is 412, and the key still works', async (_name, given) => {
+    const { id, key } = await create('publisher');
+    const etag = (await mailroom.as().get(`/v1/api-keys/${id}`)).headers['etag']!;
+    const ifMatch = given.replace('TAG', etag).replace('BARE', etag.replaceAll('"', ''));
+    const { errors } = expectProblem(await mailroom.as().delete(`/v1/api-keys/${id}`).set('If-Match', ifMatch), 412, 'PRECONDITION_FAILED');
+    expect(errors).toEqual([{ parameter: 'If-Match', message: expect.stringContaining(etag) }]);
+    await mailroom.as(key).get('/v1/events').expect(200);
+    expect((await auditOf(mailroom, 'api-key', id)).map(({ action }) => action)).toEqual(['create']);
+  });
+
+  test.each([['that a read gave', 'TAG'], ['among others', '"another", TAG'], ['that matches all', '*']])('with an ETag %s in If-Match', async (_name, given) => {
+    const { id } = await create('publisher');
+    const etag = (await mailroom.as().get(`/v1/api-keys/${id}`)).headers['etag']!;
+    await mailroom.as().delete(`/v1/api-keys/${id}`).set('If-Match', given.replace('TAG', etag)).expect(204);
+  });
+
+  test('with the ETag that its creation gave', async () => {
+    const { body, headers } = await mailroom.as().post('/v1/api-keys', { name: 'fresh', role: 'publisher' }).expect(201);
+    await mailroom.as().delete(`/v1/api-keys/${(body as { id: string }).id}`).set('If-Match', headers['etag']!).expect(204);
+  });
+
+  test('twice at once is once 204 and once 404', async () => {
+    const { id } = await create('auditor');
+    const send = () => mailroom.as().delete(`/v1/api-keys/${id}`);
+    const answers = await meetAtLock(mailroom, `SELECT 1 FROM api_keys WHERE id = '${id}' FOR UPDATE`, [send, send]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([204, 404]);
+  });
+
   test('of the key that the environment gives is 409', async () => {
     const { id } = (await rows()).find(({ origin }) => origin === 'environment')!;
     expectProblem(await mailroom.as().delete(`/v1/api-keys/${id}`), 409, 'API_KEY_FROM_ENVIRONMENT');

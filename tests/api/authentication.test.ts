@@ -35,6 +35,19 @@ const ALLOWED: Record<string, string[]> = {
   'GET /subscriptions/{id}': READERS,
   'PUT /subscriptions/{id}': ADMINISTRATOR,
   'DELETE /subscriptions/{id}': ADMINISTRATOR,
+  'GET /support-bundle': READERS,
+  'POST /smtp-tests': ADMINISTRATOR,
+  'GET /smtp-tests': READERS,
+  'GET /smtp-tests/{id}': READERS,
+  'GET /smtp-tests/{id}/stream': READERS,
+  'GET /dns-settings': READERS,
+  'PUT /dns-settings': ADMINISTRATOR,
+  'GET /accounts': READERS,
+  'POST /accounts': ADMINISTRATOR,
+  'GET /accounts/{id}': READERS,
+  'PUT /accounts/{id}': ADMINISTRATOR,
+  'DELETE /accounts/{id}': ADMINISTRATOR,
+  'PUT /accounts/{id}/password': ADMINISTRATOR,
 };
 
 const contract = JSON.parse(readFileSync(new URL('../../openapi/openapi.json', import.meta.url), 'utf8')) as { paths: Record<string, Record<string, unknown>> };

@@ -1,6 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { v7 as uuidv7 } from 'uuid';
+import type { Actor } from '../../src/contract/actor.js';
 import type { EmailStatus } from '../../src/emails/emails.contract.js';
+import { EmailsRepository } from '../../src/emails/emails.repository.js';
+import { EmailsService } from '../../src/emails/emails.service.js';
 import { insertEmail } from '../factories/insert-email.js';
 import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
 import { auditOf } from './audit.js';
@@ -112,12 +115,14 @@ describe('retry by filter', () => {
     const body = { ...filter, ...(filter['eventId'] && { eventId: names[filter['eventId']]! }) };
     const before = await mailroom.container.database.prisma.email.findMany({ where: { tries: 7 } });
     const { body: answer } = await mailroom.as().post(`${PATH}/retry`, body).expect(202);
-    expect(answer).toEqual({ retried: expected.length });
+    expect(answer).toEqual({ retried: expected.length, more: false });
     const requeued = await mailroom.container.database.prisma.email.findMany({ where: { status: 'queued', tries: 0 } });
     expect(requeued.map(({ id }) => Object.keys(names).find((name) => names[name] === id)).sort()).toEqual(expected);
     const untouched = before.filter(({ id }) => !requeued.some((row) => row.id === id));
     expect(await mailroom.container.database.prisma.email.findMany({ where: { tries: 7 } })).toEqual(expect.arrayContaining(untouched));
-    expect((await auditOf(mailroom, 'emails')).at(-1)).toMatchObject({ actor: 'MAILROOM_ADMIN_KEY', newValue: { ...body, retried: expected.length } });
+    for (const { nudgeAt } of requeued) expect(nudgeAt!.getTime()).toBeLessThanOrEqual(Date.now()); // the sweeper comes for them
+    const newValue = { ...body, retried: expected.length, more: false };
+    expect((await auditOf(mailroom, 'emails')).at(-1)).toMatchObject({ action: 'update', actor: 'MAILROOM_ADMIN_KEY', oldValue: body, newValue });
   });
 
   test.each<[object, string, string]>([
@@ -130,5 +135,73 @@ describe('retry by filter', () => {
   ])('%j is refused, and nothing is queued', async (body, code, pointer) => {
     expectProblem(await mailroom.as().post(`${PATH}/retry`, body), 400, code, [{ pointer }]);
     expect(await mailroom.container.database.prisma.email.count({ where: { tries: 0 } })).toBe(0);
+  });
+});
+
+describe('retry of many', () => {
+  const ADMIN: Actor = { keyId: uuidv7(), name: 'an administrator', role: 'administrator', remoteAddress: null, requestId: 'r' };
+  const parts = () => {
+    const { database } = mailroom.container;
+    const repository = new EmailsRepository(database);
+    return { repository, emails: new EmailsService(database, repository, null as never, () => Promise.reject(new Error('nudged')), { step: 2, request: 4 }) };
+  };
+  const failed = async (count: number): Promise<string[]> => {
+    const ids = [];
+    for (let n = 0; n < count; n += 1) ids.push((await used('failed')).id);
+    return ids;
+  };
+  const queued = async (): Promise<string[]> =>
+    (await mailroom.container.database.prisma.email.findMany({ where: { status: 'queued' }, orderBy: { id: 'asc' } })).map(({ id }) => id);
+
+  test('goes up to the bound of a request, oldest first, and tells that there is more', async () => {
+    const ids = await failed(7);
+    const { emails } = parts();
+    expect(await emails.retryMany(ADMIN, { status: 'failed' })).toEqual({ retried: 4, more: true });
+    expect(await queued()).toEqual(ids.slice(0, 4));
+    expect(await emails.retryMany(ADMIN, { status: 'failed' })).toEqual({ retried: 3, more: false });
+    expect(await queued()).toEqual(ids);
+    expect((await auditOf(mailroom, 'emails')).slice(-2)).toMatchObject([{ newValue: { retried: 4, more: true } }, { newValue: { retried: 3, more: false } }]);
+  });
+
+  test('takes each once, also one that has failed again meanwhile', async () => {
+    const ids = await failed(3);
+    const { emails, repository } = parts();
+    const next = repository.requeueNext.bind(repository);
+    jest.spyOn(repository, 'requeueNext').mockImplementationOnce(async (...args) => {
+      const step = await next(...args);
+      await mailroom.container.database.prisma.email.update({ where: { id: ids[0]! }, data: { status: 'failed' } });
+      return step;
+    });
+    expect(await emails.retryMany(ADMIN, { status: 'failed' })).toEqual({ retried: 3, more: false });
+    expect(await queued()).toEqual(ids.slice(1));
+  });
+
+  test('that fails on the way has on record what was done', async () => {
+    const ids = await failed(3);
+    const { emails, repository } = parts();
+    const next = repository.requeueNext.bind(repository);
+    jest.spyOn(repository, 'requeueNext').mockImplementationOnce(next).mockRejectedValueOnce(new Error('the database is gone'));
+    await expect(emails.retryMany(ADMIN, { status: 'failed' })).rejects.toThrow('the database is gone');
+    expect(await queued()).toEqual(ids.slice(0, 2));
+    expect((await auditOf(mailroom, 'emails')).at(-1)).toMatchObject({ action: 'update', newValue: { status: 'failed', retried: 2, more: true } });
+  });
+
+  test('does not wait for an e-mail that somebody else is changing', async () => {
+    const ids = await failed(3);
+    await mailroom.container.database.prisma.$transaction(async (tx) => {
+      await tx.$executeRaw`SELECT 1 FROM emails WHERE id = ${ids[1]}::uuid FOR UPDATE`;
+      expect(await parts().emails.retryMany(ADMIN, { status: 'failed' })).toEqual({ retried: 2, more: false });
+    });
+    expect(await queued()).toEqual([ids[0], ids[2]]);
+  });
+
+  test('12,345 in one request', async () => {
+    const { eventId } = await used('sent');
+    await mailroom.container.database.prisma.$executeRaw`
+      INSERT INTO emails (id, event_id, event_type, publisher_key_id, to_address, to_key, message_id, status, give_up_at)
+      SELECT uuid_v7(), ${eventId}::uuid, 'PasswordCheckFailed', uuid_v7(), 'a' || n || '@example.com', 'a' || n || '@example.com', '<m>', 'skipped', now()
+      FROM generate_series(1, 12345) n`;
+    expect((await mailroom.as().post(`${PATH}/retry`, { eventId }).expect(202)).body).toEqual({ retried: 12_345, more: false });
+    expect(await queued()).toHaveLength(12_345);
   });
 });

@@ -4,6 +4,7 @@ import { buildEvent } from '../factories/build-event.js';
 import { insertEmail } from '../factories/insert-email.js';
 import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
 import { waitFor } from '../setup/wait.js';
+import { expectProblem } from './expect-problem.js';
 
 let mailroom: TestMailroom;
 
@@ -53,6 +54,13 @@ describe('metrics', () => {
     expect(text).not.toContain('secret-in-path');
   });
 
+  test('count a refusal under the route that it was for', async () => {
+    await get('/v1/subscriptions/01900000-0000-7000-8000-000000000000').expect(401);
+    await supertest(mailroom.container.app).put('/v1/events').expect(405);
+    const text = await waitFor(metrics, (value) => countOf(value, 'method="PUT",route="/v1/events",status="405"') === 1);
+    expect(countOf(text, 'method="GET",route="/v1/subscriptions/:id",status="401"')).toBe(1);
+  });
+
   test('tell what waits in the rows and in the queue', async () => {
     await insertEmail(mailroom.container.database, { status: 'queued' });
     await insertEmail(mailroom.container.database, { status: 'deferred' });
@@ -90,6 +98,10 @@ describe('the contract', () => {
     expect((await get('/docs/').expect(200)).text).toContain('swagger-ui');
     expect((await get('/docs/swagger-ui-init.js').expect(200)).text).toContain('publishEvent');
     await get('/docs/swagger-ui-bundle.js').expect(200);
+  });
+
+  test.each(['/docs/nothing', '/docs/x/swagger-ui-init.js', '/docs/index.html', '/docs/package.json', '/docs/swagger-initializer.js', '/docs/..%2fpackage.json', '/docsx'])('%s is not there', async (path) => {
+    expectProblem(await get(path), 404, 'ROUTE_NOT_FOUND');
   });
 
   test('answers do not tell what they are made with', async () => {

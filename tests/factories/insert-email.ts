@@ -5,21 +5,20 @@ import { addressKey } from '../../src/smtp/mailbox-fault.js';
 
 const HOUR_MS = 3_600_000;
 
-type EmailOverrides = Partial<EmailModel> & { publisherKeyId?: string };
-
 /** Stores an e-mail as matching would have, with its event and content, unless `eventId` names an event that has them already. */
-export async function insertEmail({ prisma }: Database, { publisherKeyId, ...overrides }: EmailOverrides = {}): Promise<EmailModel> {
+export async function insertEmail({ prisma }: Database, overrides: Partial<EmailModel> = {}): Promise<EmailModel> {
   const eventId = overrides.eventId ?? uuidv7();
   const type = overrides.eventType ?? 'PasswordCheckFailed';
-  if (overrides.eventId === undefined) {
-    const publisher = { publishedBy: 'a test', publisherKeyId: publisherKeyId ?? uuidv7() };
+  const event = overrides.eventId === undefined ? null : await prisma.event.findUniqueOrThrow({ where: { id: eventId } });
+  const publisherKeyId = overrides.publisherKeyId ?? event?.publisherKeyId ?? uuidv7();
+  if (event === null) {
     const now = new Date();
-    await prisma.event.create({ data: { id: eventId, type, properties: {}, occurredAt: now, matchedAt: now, clientEnabled: true, ...publisher } });
+    await prisma.event.create({ data: { id: eventId, type, properties: {}, occurredAt: now, matchedAt: now, clientEnabled: true, publishedBy: 'a test', publisherKeyId } });
     await prisma.emailContent.create({ data: { eventId, subject: 'Password Check Failed', textBody: 'text', htmlBody: '<p>text</p>', warnings: [] } });
   }
-  const id = uuidv7();
+  const id = overrides.createdAt === undefined ? uuidv7() : uuidv7({ msecs: overrides.createdAt.getTime() });
   const toAddress = overrides.toAddress ?? `${id}@example.com`;
   const [toKey, messageId] = [addressKey(toAddress), `<${id}@example.com>`];
-  const defaults = { id, eventId, eventType: type, toAddress, toKey, messageId, status: 'queued' as const, giveUpAt: new Date(Date.now() + HOUR_MS) };
+  const defaults = { id, eventId, eventType: type, publisherKeyId, toAddress, toKey, messageId, status: 'queued' as const, giveUpAt: new Date(Date.now() + HOUR_MS) };
   return prisma.email.create({ data: { ...defaults, ...overrides } });
 }

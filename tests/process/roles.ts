@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect } from '@jest/globals';
 import { createTestDatabase } from '../setup/database.js';
-import { honest, honestUntil, startScriptedServer, startSmtpSink } from '../setup/smtp-servers.js';
+import { honest, honestUntil, lies, startScriptedServer, startSmtpSink } from '../setup/smtp-servers.js';
 import { waitFor } from '../setup/wait.js';
 import {
   allSent, atEnd, type Attempt, copiesById, type EmailOfEvent, emailsOf, type MailroomProcess, processTest, publish, SHARED, startProcess, subscribe, useRelay,
@@ -58,6 +58,30 @@ export function describeRoles(name: string, openBackEnd: () => Promise<RolesBack
       await workers[0].as().get('/v1/smtp-settings').expect(404);
       for (const mailroom of [...workers, api]) expect((await mailroom.stop()).code).toBe(0);
     });
+
+    processTest('while one worker runs an SMTP test no other sends; SIGKILL of it ends the test, and the mail that waited goes out over the other', async () => {
+      await useDatabase();
+      const [sink, silent] = await Promise.all([startSmtpSink(), startScriptedServer(lies.noGreeting)]);
+      atEnd(() => Promise.all([sink.close(), silent.close()]));
+      const [api, first] = await Promise.all([startApi(), startWorker()]);
+      await useRelay(api.as(), sink.port);
+      await subscribe(api.as(), 'ApplianceSick');
+      const settings = { serverAddress: '127.0.0.1', port: silent.port, security: 'none', senderAddress: 'mailroom@example.com' };
+      const { body: started } = await api.as().post('/v1/smtp-tests', { sendTo: 'a@example.com', timeoutSeconds: 255, settings }).expect(202);
+      const test = async () => (await api.as().get(`/v1/smtp-tests/${started.id}`).expect(200)).body as { status: string; code: string | null };
+      await waitFor(test, ({ status }) => status === 'running');
+      await startWorker();
+      const event = await publish(api.as(), 'ApplianceSick');
+      await waitFor(() => emailsOf(api.as(), event), (emails) => emails.length === 1);
+      await waitFor(async () => (await api.as().get('/v1/smtp-tests?limit=1')).body.items[0].addresses.length, (addresses) => addresses === 1);
+      expect(await emailsOf(api.as(), event)).toMatchObject([{ status: 'queued', attempts: [] }]);
+
+      await first.kill();
+      await allSent(api.as(), [event], 1, 40_000);
+      expect(await test()).toMatchObject({ status: 'failed', code: 'TEST_WORKER_LOST' });
+      expect((await emailsOf(api.as(), event))[0]!.attempts).toHaveLength(1);
+      expect(sink.mails).toHaveLength(1);
+    }, 90_000);
 
     processTest('SIGKILL of the worker that is in the middle of a mail: the other one takes over, the lost attempt is on record, the Message-ID stays', async () => {
       await useDatabase();

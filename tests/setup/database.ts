@@ -14,8 +14,27 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const url = new URL(server);
   url.pathname = name;
   await query(url.href, 'UPDATE installation SET installation_id = gen_random_uuid()'); // a copy is an installation of its own
-  return { url: url.href, drop: () => query(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+  return { url: url.href, drop: () => drop(server, name) };
 }
+
+/**
+ * FORCE ends the connections of our own role, but is refused while an autovacuum works there, which is the superuser's: a plain DROP makes
+ * that one stop, and waits for it.
+ */
+async function drop(server: string, name: string): Promise<void> {
+  const deadline = Date.now() + DROP_DEADLINE_MS;
+  for (let how = ' WITH (FORCE)'; ; how = how === '' ? ' WITH (FORCE)' : '') {
+    try {
+      return await query(server, `DROP DATABASE IF EXISTS ${name}${how}`);
+    } catch (error) {
+      if (!BUSY.has((error as { code?: string }).code ?? '') || Date.now() > deadline) throw error;
+    }
+  }
+}
+
+/** insufficient_privilege (an autovacuum is there), object_in_use */
+const BUSY = new Set(['42501', '55006']);
+const DROP_DEADLINE_MS = 20_000;
 
 async function query(url: string, sql: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });

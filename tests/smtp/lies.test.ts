@@ -224,7 +224,7 @@ describe('the signal', () => {
 
   test('of a time-out is a time-out', async () => {
     const server = await scripted(lies.noGreeting);
-    expect(await rejectionOf(open(server, {}, { signal: AbortSignal.timeout(50) }), SmtpFailure)).toMatchObject({ code: 'TIMED_OUT', stage: 'greeting', timedOut: true });
+    expect(await rejectionOf(open(server, {}, { signal: AbortSignal.timeout(50) }), SmtpFailure)).toMatchObject({ code: 'GREETING_TIMEOUT', stage: 'greeting', timedOut: true });
   });
 
   test('during a mail that was handed over leaves it unconfirmed', async () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { readConfig } from '../../src/config.js';
+import { DEFAULT_DENY_NETWORKS, readConfig } from '../../src/config.js';
 import { StartError } from '../../src/errors.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'mailroom-config-'));
@@ -26,7 +26,7 @@ const faultOf = (env: Record<string, string>): Error => {
 test('with no variable at all everything has its default', () => {
   expect(read()).toEqual({
     role: 'all', host: '127.0.0.1', port: 8080, listens: true, dataDir: resolve('.mailroom'), databaseUrl: null, redisUrl: null, adminKey: null, secretKeys: [],
-    retryBaseMs: 30_000, logLevel: 'info', logFormat: 'json', worker: expect.stringMatching(/^.+:\d+$/), unknownVariables: [],
+    retryBaseMs: 30_000, logLevel: 'info', logFormat: 'json', worker: expect.stringMatching(/^.+:\d+$/), unknownVariables: [], smtpDenyNetworks: DEFAULT_DENY_NETWORKS,
   });
 });
 

@@ -1,18 +1,20 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Request } from 'express';
-import { wellFormed } from '../../src/http/well-formed.js';
+import { wellFormedBody, wellFormedUrl } from '../../src/http/well-formed.js';
 
-/** What the handler throws for a request; null when it lets it through. */
-function faultOf(request: { url?: string; body?: unknown }): unknown {
-  let passed = false;
+/** What the handlers throw for a request; null when they let it through. */
+function faultOf(given: { url?: string; body?: unknown }): unknown {
+  const request = { url: '/v1/events', ...given } as Request;
+  let passed = 0;
   try {
-    void wellFormed({ url: '/v1/events', ...request } as Request, {} as never, () => { passed = true; });
+    for (const handler of [wellFormedUrl, wellFormedBody]) void handler(request, {} as never, () => { passed += 1; });
   } catch (error) {
     return error;
   }
-  expect(passed).toBe(true);
+  expect(passed).toBe(2);
   return null;
 }
+const withKeys = (count: number): object => Object.fromEntries(Array.from({ length: count }, (_, index) => [`p${index}`, index]));
 const nested = (depth: number): unknown => JSON.parse(`${'[{"a":'.repeat(depth / 2)}1${'}]'.repeat(depth / 2)}`);
 
 describe('lets through', () => {
@@ -24,6 +26,7 @@ describe('lets through', () => {
     ['what is written like an escape', { body: { a: '\\u0000', b: '%00' } }],
     ['20 levels', { body: nested(20) }],
     ['100,000 siblings', { body: Array.from({ length: 100_000 }, (_, index) => ({ index })) }],
+    ['objects of 200 properties', { body: { a: [withKeys(200), withKeys(200)] } }],
     ['UTF-8 in the URL', { url: '/v1/event-types?q=%F0%9F%98%80&b=100%&c=%zz' }],
   ])('%s', (_name, request) => {
     expect(faultOf(request)).toBeNull();
@@ -38,6 +41,8 @@ describe('refuses', () => {
     ['half a pair in a name', { '\udc00': 1 }, 'TEXT_INVALID', '/\uFFFD'],
     ['what became infinite', { a: [1, Infinity] }, 'NUMBER_TOO_LARGE', '/a/1'],
     ['minus infinity', { a: -Infinity }, 'NUMBER_TOO_LARGE', '/a'],
+    ['201 properties', { 'a/b': [{}, withKeys(201)] }, 'JSON_TOO_LARGE', '/a~1b/1'],
+    ['201 properties of the body itself', withKeys(201), 'JSON_TOO_LARGE', ''],
     ['22 levels', nested(22), 'JSON_TOO_DEEP', '/0/a'.repeat(10)],
   ])('%s, and tells where', (_name, body, code, pointer) => {
     expect(faultOf({ body })).toMatchObject({ kind: 'invalid', code, errors: [{ pointer }] });

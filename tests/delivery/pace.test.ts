@@ -1,0 +1,35 @@
+import { expect, test } from '@jest/globals';
+import { readConfig } from '../../src/config.js';
+import { createContainer } from '../../src/container.js';
+import { createLogger } from '../../src/logger.js';
+import { KeyRing } from '../../src/secrets/key-ring.js';
+import { startMailroom } from '../setup/mailroom.js';
+import { startSmtpSink } from '../setup/smtp-servers.js';
+import { waitFor } from '../setup/wait.js';
+
+const SECRET_KEY = 'test-secret-key-of-32-characters';
+const [PER_SECOND, EMAILS] = [20, 61];
+
+test('maxMessagesPerSecond holds for all workers together', async () => {
+  const [sink, mailroom] = await Promise.all([startSmtpSink(), startMailroom()]);
+  const config = readConfig({ DATABASE_URL: mailroom.databaseUrl, MAILROOM_SECRET_KEY: SECRET_KEY, MAILROOM_LOG_LEVEL: 'silent', MAILROOM_ROLE: 'worker' }, false);
+  const second = await createContainer({ config, databaseUrl: mailroom.databaseUrl, keys: new KeyRing([SECRET_KEY]), logger: createLogger({ level: 'silent', format: 'json' }) });
+  try {
+    await second.startWorkers();
+    const { prisma } = mailroom.container.database;
+    await prisma.$executeRaw`
+      INSERT INTO subscriptions (id, email_address, email_key, all_events, event_types, updated_by)
+      SELECT uuid_v7(), 'pace@example.com', 'pace@example.com', false, ARRAY['DiskUsageWarning'], 'test'`;
+    const settings = { serverAddress: '127.0.0.1', port: sink.port, security: 'none', senderAddress: 'mailroom@example.com', maxMessagesPerSecond: PER_SECOND };
+    await mailroom.as().put('/v1/smtp-settings', settings).expect(200);
+    for (let n = 0; n < EMAILS; n += 1) await mailroom.as().post('/v1/events', { type: 'DiskUsageWarning' }).expect(202);
+    await waitFor(() => sink.mails.length, (length) => length === EMAILS, 30_000);
+    const starts = (await prisma.emailAttempt.findMany()).map(({ startedAt }) => startedAt.getTime()).sort((one, other) => one - other);
+    const elapsed = starts.at(-1)! - starts[0]!;
+    expect(elapsed).toBeGreaterThanOrEqual(((EMAILS - 1) / PER_SECOND) * 1_000 - 150); // timers may fire late for the first, never early for all
+  } finally {
+    await second.close(5_000);
+    await mailroom.close();
+    await sink.close();
+  }
+});

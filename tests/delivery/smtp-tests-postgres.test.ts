@@ -1,0 +1,3 @@
+import { describeSmtpTests } from './smtp-tests.js';
+
+describeSmtpTests('Postgres back end', () => Promise.resolve({ stop: () => Promise.resolve() }));
