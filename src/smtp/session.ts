@@ -87,7 +87,7 @@ class OpenSession implements SmtpSession {
   get usable(): boolean { return !this.#busy && !this.dialogue.wire.broken; }
 
   async send({ from, to, message }: Mail, options: { onHandover?: () => void } = {}): Promise<Accepted> {
-    if (this.#busy) throw new Error('This session is sending another mail.');
+    if (this.#busy) throw new Error('The SMTP session is sending another mail.');
     const envelope = planEnvelope({ from, to, size: message.length, ...eightBitNeeds(message) }, this.endpoint, this.extensions);
     this.#busy = true;
     try {
