@@ -32,7 +32,7 @@ async function read(file: string): Promise<string> {
 
 /** Written whole, and to the disk, before it gets its name, so that a process that dies leaves no half key and two that start at once share one. */
 async function create(file: string): Promise<string> {
-  const draft = `${file}.${process.pid}`;
+  const draft = `${file}.${randomBytes(6).toString('hex')}`;
   await writeFile(draft, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'w', flush: true });
   try {
     await link(draft, file);
