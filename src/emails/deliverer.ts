@@ -119,8 +119,8 @@ export class Deliverer {
   /** Sends over one session as long as it is usable. The outcome of a mail is on record before the next one starts. */
   private async sendOver(session: SmtpSession, batch: Batch): Promise<void> {
     let last: Promise<void> = Promise.resolve();
-    const takes = this.parts.sessions.wasUsed(session) ? 'used' : 'fresh';
-    for (let [item, mails] = [batch.waiting.shift(), 0]; item; item = batch.waiting.shift(), mails += 1) {
+    let reused = this.parts.sessions.wasUsed(session);
+    for (let item = batch.waiting.shift(); item; item = batch.waiting.shift()) {
       await this.parts.pace.take(batch.relay, batch.signal);
       if (batch.signal.aborted) {
         batch.waiting.unshift(item);
@@ -132,7 +132,8 @@ export class Deliverer {
         if (!(await this.parts.deliveries.maySend(batch.relay.version))) batch.holdBack();
         continue;
       }
-      const outcome = await this.attempt(session, item, started, batch, takes === 'used' || mails > 0);
+      const outcome = await this.attempt(session, item, started, batch, reused);
+      reused = true;
       if (outcome !== null) last = this.record(outcome);
       last.catch(() => undefined); // awaited with the next start, or below
       if (!session.usable) break;
