@@ -1,6 +1,6 @@
 // The import rule of ARCHITECTURE.md: main → container → http, workers → features → adapters → config types, errors, logger.
 const ADAPTERS = '^src/(db|queue|smtp|dns|oauth2|pki|secrets|embedded)/';
-const FEATURES = '^src/(accounts|smtp-settings|smtp-tests|dns-settings|smtp-session-logs|support-bundle|email-templates|event-types|subscriptions|events|emails|api-keys|audit-log|idempotency|secret-keys|installation|health)/';
+const FEATURES = '^src/(accounts|tls-material|certificates|certificate-requests|client-certificates|trusted-certificates|smtp-settings|smtp-tests|dns-settings|smtp-session-logs|support-bundle|email-templates|event-types|subscriptions|events|emails|api-keys|audit-log|idempotency|secret-keys|installation|health)/';
 const TOP = '^src/(main|start|welcome|container|workers|worker-parts|sweep-steps)\\.ts$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -16,7 +16,7 @@ module.exports = {
     { name: 'http-imports-features-by-its-routes-only', severity: 'error', from: { path: '^src/http/', pathNot: '^src/http/generated/' }, to: { path: `${FEATURES}|${ADAPTERS}|${TOP}` } },
     { name: 'only-queue-imports-bullmq', severity: 'error', from: { path: '^src/', pathNot: '^src/queue/' }, to: { path: 'node_modules/(bullmq|ioredis)/' } },
     { name: 'only-smtp-imports-nodemailer', severity: 'error', from: { path: '^src/', pathNot: '^src/smtp/' }, to: { path: 'node_modules/nodemailer/' } },
-    { name: 'only-pki-imports-pkijs', severity: 'error', from: { path: '^src/', pathNot: '^src/pki/' }, to: { path: 'node_modules/(pkijs|asn1js)/' } },
+    { name: 'only-pki-imports-pkijs', severity: 'error', from: { path: '^src/', pathNot: '^src/pki/' }, to: { path: 'node_modules/(pkijs|asn1js|node-forge)/' } },
     { name: 'only-support-bundle-imports-yazl', severity: 'error', from: { path: '^src/', pathNot: '^src/support-bundle/' }, to: { path: 'node_modules/yazl/' } },
     { name: 'only-templates-import-liquid', severity: 'error', from: { path: '^src/', pathNot: '^src/email-templates/' }, to: { path: 'node_modules/liquidjs/' } },
     {

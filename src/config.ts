@@ -20,6 +20,8 @@ export interface Config {
   readonly adminKey: string | null;
   /** Newest first; empty: a key file in the data folder. */
   readonly secretKeys: readonly string[];
+  /** What NODE_EXTRA_CA_CERTS holds (PEM); null: not set, or it cannot be read, which Node.js itself tells. */
+  readonly extraCertificates: string | null;
   readonly retryBaseMs: number;
   /** In CIDR notation: no connection is opened to an address in these networks. */
   readonly smtpDenyNetworks: readonly string[];
@@ -66,6 +68,7 @@ export function readConfig(env: Environment, terminal: boolean): Config {
     redisUrl: url(env, 'REDIS_URL', ['redis:', 'rediss:']),
     adminKey: adminKey(env),
     secretKeys: secretKeys(env),
+    extraCertificates: extraCertificates(env),
     retryBaseMs: integer(env, 'MAILROOM_RETRY_BASE_MS', 30_000, 1, 86_400_000),
     smtpDenyNetworks: networks(env, 'MAILROOM_SMTP_DENY_NETWORKS', DEFAULT_DENY_NETWORKS),
     logLevel: oneOf(env, 'MAILROOM_LOG_LEVEL', LOG_LEVELS, 'info'),
@@ -92,6 +95,15 @@ function secret(env: Environment, name: string): string | null {
     throw new StartError(`${name}_FILE cannot be read: ${(cause as Error).message}`, { cause });
   }
   throw new StartError(`${name}_FILE is empty.`);
+}
+
+function extraCertificates(env: Environment): string | null {
+  const file = text(env, 'NODE_EXTRA_CA_CERTS');
+  try {
+    return file === null ? null : readFileSync(file, 'utf8');
+  } catch {
+    return null;
+  }
 }
 
 function oneOf<T extends string>(env: Environment, name: string, values: readonly T[], fallback: T): T {

@@ -5,6 +5,13 @@ import { AccountsService } from './accounts/accounts.service.js';
 import { ApiKeysController } from './api-keys/api-keys.controller.js';
 import { ApiKeysRepository } from './api-keys/api-keys.repository.js';
 import { ApiKeysService } from './api-keys/api-keys.service.js';
+import { CertificateRequestsController } from './certificate-requests/certificate-requests.controller.js';
+import { CertificateRequestsRepository } from './certificate-requests/certificate-requests.repository.js';
+import { CertificateRequestsService } from './certificate-requests/certificate-requests.service.js';
+import { ClientCertificatesController } from './client-certificates/client-certificates.controller.js';
+import { ClientCertificatesRepository } from './client-certificates/client-certificates.repository.js';
+import { ClientCertificatesService } from './client-certificates/client-certificates.service.js';
+import { ExpiryWatch } from './client-certificates/expiry-watch.js';
 import type { Config } from './config.js';
 import { connectDatabase, type Database } from './db/client.js';
 import { DenyList } from './dns/deny-list.js';
@@ -34,6 +41,7 @@ import { IdempotencyService } from './idempotency/idempotency.service.js';
 import type { Logger } from './logger.js';
 import { InstallationRepository } from './installation/installation.repository.js';
 import { AccessTokens } from './oauth2/access-tokens.js';
+import { CertificateFileReader } from './pki/certificate-file-reader.js';
 import { createJobQueue } from './queue/create-job-queue.js';
 import type { JobDepth, JobQueue } from './queue/job-queue.js';
 import type { KeyRing } from './secrets/key-ring.js';
@@ -54,6 +62,11 @@ import { everyItem } from './support-bundle/every-item.js';
 import { SupportBundleController } from './support-bundle/support-bundle.controller.js';
 import { SupportBundleRepository } from './support-bundle/support-bundle.repository.js';
 import { SupportBundleService } from './support-bundle/support-bundle.service.js';
+import { TlsMaterialRepository } from './tls-material/tls-material.repository.js';
+import { TlsMaterialService } from './tls-material/tls-material.service.js';
+import { TrustedCertificatesController } from './trusted-certificates/trusted-certificates.controller.js';
+import { TrustedCertificatesRepository } from './trusted-certificates/trusted-certificates.repository.js';
+import { TrustedCertificatesService } from './trusted-certificates/trusted-certificates.service.js';
 import { startWorkers, type Workers } from './workers.js';
 
 export interface Container {
@@ -100,12 +113,14 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
   const emailTemplates = new EmailTemplatesService(eventTypes);
   const releaseWaiting = (): void => void queue.nudge(releaseDeferred, [{}]);
   const accounts = new AccountsService(database, new AccountsRepository(database), keys, releaseWaiting);
+  const { tlsMaterial, certificateRequests, clientCertificates, clientCertificatesRepository, trustedCertificates } = certificatesOf({ database, keys, config, changed: releaseWaiting });
   const smtpSettings = new SmtpSettingsService({
     database,
     settings: new SmtpSettingsRepository(database),
     keys,
     accounts,
     tokens: new AccessTokens(denyList),
+    tlsMaterial,
     policy: denyList,
     changed: releaseWaiting,
   });
@@ -122,6 +137,7 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
   const emails = new EmailsService(database, emailsRepository, smtpSettings, nudgeEmails);
   const idempotency = new IdempotencyService(database, idempotencyRepository);
   const events = new EventsService(eventsRepository, eventTypes, emails, idempotency, (ids) => nudges.add(ids));
+  const expiryWatch = new ExpiryWatch({ database, certificates: clientCertificatesRepository, publish: (tx, own) => events.publishOwn(tx, own) });
   const smtpTests = new SmtpTestsRepository(database);
   const smtpTestsService = new SmtpTestsService(smtpTests, smtpSettings, idempotency, (testId) => void queue.nudge(runSmtpTest, [{ testId }]));
 
@@ -134,6 +150,9 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
       smtpSettings: async () => (await smtpSettings.get()).settings,
       dnsSettings: async () => (await dnsSettings.get()).settings,
       accounts: () => everyItem((query) => accounts.list(query)),
+      certificateRequests: () => everyItem((query) => certificateRequests.list(query)),
+      clientCertificates: () => everyItem((query) => clientCertificates.list(query)),
+      trustedCertificates: () => everyItem((query) => trustedCertificates.list(query)),
     },
     logger,
   });
@@ -143,6 +162,8 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
   const controllers = new Map<unknown, () => unknown>([
     [AccountsController, () => new AccountsController(accounts)],
     [ApiKeysController, () => new ApiKeysController(apiKeys)],
+    [CertificateRequestsController, () => new CertificateRequestsController(certificateRequests)],
+    [ClientCertificatesController, () => new ClientCertificatesController(clientCertificates)],
     [DnsSettingsController, () => new DnsSettingsController(dnsSettings)],
     [EmailTemplatesController, () => new EmailTemplatesController(emailTemplates)],
     [EmailsController, () => new EmailsController(emails)],
@@ -152,6 +173,7 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
     [SmtpTestsController, () => new SmtpTestsController(smtpTestsService)],
     [SubscriptionsController, () => new SubscriptionsController(subscriptions)],
     [SupportBundleController, () => new SupportBundleController(supportBundles)],
+    [TrustedCertificatesController, () => new TrustedCertificatesController(trustedCertificates)],
   ]);
   const app = config.role === 'worker' ? createWorkerApp(operations) : createApp({ ...operations, controllers, holderOf: (key) => apiKeys.holderOf(key) });
 
@@ -163,7 +185,7 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
     app,
     startWorkers: async () => {
       if (config.role === 'api') return;
-      workers = await startWorkers({ config, logger, queue, database, deliveries, eventsRepository, idempotencyRepository, emails, emailTemplates, smtpSettings, dns, denyList, sessionLog, sessionLogs, smtpTests, metrics, nudgeEmails });
+      workers = await startWorkers({ config, logger, queue, database, deliveries, eventsRepository, idempotencyRepository, emails, emailTemplates, expiryWatch, smtpSettings, dns, denyList, sessionLog, sessionLogs, smtpTests, metrics, nudgeEmails });
     },
     close: async (graceMs) => {
       await nudges.close();
@@ -173,6 +195,33 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
       await database.close();
     },
   };
+}
+
+interface CertificatesBasis {
+  config: Config;
+  database: Database;
+  keys: KeyRing;
+  changed(): void;
+}
+
+/** What has to do with certificates. */
+// eslint-disable-next-line @typescript-eslint/explicit-function-return-type -- it says nothing that the last line does not
+function certificatesOf({ config, database, keys, changed }: CertificatesBasis) {
+  const tlsMaterial = new TlsMaterialService(new TlsMaterialRepository(database), keys, config.extraCertificates);
+  const files = new CertificateFileReader();
+  const certificateRequests = new CertificateRequestsService(database, new CertificateRequestsRepository(database), keys);
+  const clientCertificatesRepository = new ClientCertificatesRepository(database);
+  const clientCertificates = new ClientCertificatesService({
+    database,
+    certificates: clientCertificatesRepository,
+    requests: certificateRequests,
+    material: tlsMaterial,
+    files,
+    keys,
+    changed,
+  });
+  const trustedCertificates = new TrustedCertificatesService({ database, certificates: new TrustedCertificatesRepository(database), material: tlsMaterial, files, changed });
+  return { tlsMaterial, certificateRequests, clientCertificates, clientCertificatesRepository, trustedCertificates };
 }
 
 export function batches<T>(items: T[], size: number): T[][] {

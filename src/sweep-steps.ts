@@ -7,14 +7,16 @@ import type { WorkerParts } from './worker-parts.js';
 /** Jobs of one kind that may wait in the queue before the sweeper stops adding: what waits longer waits in the rows. */
 const FULL_QUEUE = 20;
 const HOUSEKEEPING_MS = 60_000;
+/** How late the end of a certificate may be announced. */
+const EXPIRY_LOOK_MS = 10_000;
 /** In one sweep, so that it stays short; a sweep that finds more goes on a second later. */
 const PURGED_AT_ONCE = 5_000;
 const RELEASED_AT_ONCE = 5_000;
 
-export type SweepParts = Pick<WorkerParts, 'config' | 'queue' | 'deliveries' | 'eventsRepository' | 'idempotencyRepository' | 'sessionLogs' | 'smtpTests' | 'nudgeEmails' | 'logger'>;
+export type SweepParts = Pick<WorkerParts, 'config' | 'queue' | 'deliveries' | 'eventsRepository' | 'idempotencyRepository' | 'expiryWatch' | 'sessionLogs' | 'smtpTests' | 'nudgeEmails' | 'logger'>;
 
 /** What was left behind, and what has had its time. Each step is safe in several processes at once. */
-export function sweepSteps({ config, queue, deliveries, eventsRepository, idempotencyRepository, sessionLogs, smtpTests, nudgeEmails, logger }: SweepParts): SweepStep[] {
+export function sweepSteps({ config, queue, deliveries, eventsRepository, idempotencyRepository, expiryWatch, sessionLogs, smtpTests, nudgeEmails, logger }: SweepParts): SweepStep[] {
   return [
     async () => {
       const taken = await deliveries.takeOverExpired(config.retryBaseMs);
@@ -39,6 +41,7 @@ export function sweepSteps({ config, queue, deliveries, eventsRepository, idempo
       const testId = await smtpTests.oldestQueued();
       if (testId !== null && (await queue.depth(runSmtpTest)).waiting === 0) await queue.nudge(runSmtpTest, [{ testId }]);
     },
+    every(EXPIRY_LOOK_MS, async () => (await expiryWatch.check(), true)),
     every(HOUSEKEEPING_MS, async () => (await idempotencyRepository.deleteExpired(), true)),
     every(HOUSEKEEPING_MS, async () => (await smtpTests.deleteOld(), true)),
     every(HOUSEKEEPING_MS, async () => (await sessionLogs.purge(PURGED_AT_ONCE)) < PURGED_AT_ONCE),

@@ -1,3 +1,4 @@
+import type { ExpiryWatch } from './client-certificates/expiry-watch.js';
 import type { Config } from './config.js';
 import type { Database } from './db/client.js';
 import type { DenyList } from './dns/deny-list.js';
@@ -26,6 +27,7 @@ export interface WorkerParts {
   idempotencyRepository: IdempotencyRepository;
   emails: EmailsService;
   emailTemplates: EmailTemplatesService;
+  expiryWatch: ExpiryWatch;
   smtpSettings: SmtpSettingsService;
   dns: Dns;
   denyList: DenyList;

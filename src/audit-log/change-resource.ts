@@ -8,7 +8,8 @@ type Row = object | null;
 /** A change of one resource. `Before` and `After` are stored rows; null stands for "not there". */
 export interface ResourceChange<Before extends Row, After extends Row> {
   type: string;
-  id: string;
+  /** Told from the row when it is not known before. */
+  id: string | ((row: NonNullable<Before> | NonNullable<After>) => string);
   /** The request's If-Match header. */
   ifMatch?: string | undefined;
   /** Reads and locks the row; throws when it must exist and does not. Left out for a create. */
@@ -49,21 +50,28 @@ function refuseStale(ifMatch: string | undefined, version: number | undefined): 
   ]);
 }
 
+/** Several new resources of one kind: who made them and what they are, in one statement. */
+export async function recordCreated(tx: Tx, actor: Actor, type: string, made: { id: string; value: Prisma.InputJsonValue }[]): Promise<void> {
+  await tx.auditEntry.createMany({
+    data: made.map(({ id, value }) => ({ ...causeOf(actor), action: 'create', resourceType: type, resourceId: id, newValue: value })),
+  });
+}
+
 async function record<Before extends Row, After extends Row>(tx: Tx, actor: Actor, change: ResourceChange<Before, After>, before: Before, after: After): Promise<void> {
   const shown = (row: Before | After): Prisma.InputJsonValue | typeof Prisma.DbNull =>
     row === null ? Prisma.DbNull : change.describe(row);
   await tx.auditEntry.create({
     data: {
-      id: uuidv7(),
-      actor: actor.name,
-      actorKeyId: actor.keyId,
-      remoteAddress: actor.remoteAddress,
-      requestId: actor.requestId,
+      ...causeOf(actor),
       action: before === null ? 'create' : after === null ? 'delete' : 'update',
       resourceType: change.type,
-      resourceId: change.id,
+      resourceId: typeof change.id === 'string' ? change.id : change.id((after ?? before)!),
       oldValue: shown(before),
       newValue: shown(after),
     },
   });
 }
+
+/** A new entry's id, and whose doing it was. */
+const causeOf = ({ name, keyId, remoteAddress, requestId }: Actor): { id: string; actor: string; actorKeyId: string; remoteAddress: string | null; requestId: string } =>
+  ({ id: uuidv7(), actor: name, actorKeyId: keyId, remoteAddress, requestId });

@@ -14,8 +14,13 @@ export abstract class ApiController extends Controller {
     return resource;
   }
 
-  /** 201 or 202: a resource that now exists at `location`. */
-  protected made<T>(status: 201 | 202, location: string, resource: T, version?: number): T {
+  /** Answers with a file at once; tsoa adds nothing to an answer that was sent. */
+  protected file(req: ApiRequest, { mediaType, fileName, bytes }: { mediaType: string; fileName: string; bytes: Buffer }, version: number): void {
+    req.res!.status(200).set({ ...this.getHeaders(), ETag: etagOf(version), 'Content-Type': mediaType, 'Content-Disposition': `attachment; filename="${fileName}"` }).send(bytes);
+  }
+
+  /** 201 or 202: a resource that now exists at `location`; 200 when it was there before. */
+  protected made<T>(status: 200 | 201 | 202, location: string, resource: T, version?: number): T {
     this.setStatus(status);
     this.setHeader('Location', location);
     return this.entity(resource, version);

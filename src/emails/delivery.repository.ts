@@ -231,7 +231,7 @@ export class DeliveryRepository {
   }
 
   /**
-   * Makes up to `limit` e-mails that wait for a retry due now, when the settings (SMTP, account, DNS) have changed since that was done last. False
+   * Makes up to `limit` e-mails that wait for a retry due now, when the settings (SMTP, account, certificates, DNS) have changed since that was done last. False
    * when there is more to do.
    */
   async releaseForChange(limit: number): Promise<boolean> {
@@ -252,8 +252,10 @@ export class DeliveryRepository {
 /** A test holds the gate by a lease: one whose process died does not hold it for long. */
 const GATE_IS_OPEN = Prisma.sql`(holder IS NULL OR expires_at < now())`;
 
-/** The version of a Relay: of the settings and of their account. */
-const CURRENT_RELAY = Prisma.sql`SELECT s.version || '.' || coalesce(a.version, 0) AS version FROM smtp_settings s LEFT JOIN accounts a ON a.id = s.account_id`;
+/** The version of a Relay: of the settings, of their account and of the certificates. */
+const CURRENT_RELAY = Prisma.sql`
+  SELECT s.version || '.' || coalesce(a.version, 0) || '.' || m.version AS version
+  FROM smtp_settings s CROSS JOIN tls_material m LEFT JOIN accounts a ON a.id = s.account_id`;
 
 /** JSON that Postgres takes whatever a server said: jsonb knows no NUL and no half of a surrogate pair. */
 const storable = (marks: readonly object[]): string =>

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Dns } from '../dns/resolve.js';
 import { addressDenied } from '../smtp/address-denied.js';
 import type { RelayEndpoint } from '../smtp/endpoint.js';
@@ -27,12 +26,10 @@ export interface SessionOpening {
 const TIMEOUTS = { connectMs: 10_000, greetingMs: 30_000, commandMs: 30_000, dataMs: 120_000 };
 /** How many failures of other addresses one sentence tells. */
 const TOLD = 3;
-const KEPT_ENDPOINTS = 64;
 
 /** Opens sessions with a relay: tries its addresses one after the other, until one answers (RFC 5321 §5.1). */
 export class RelayOpener {
   private readonly memory = new AddressMemory();
-  private readonly endpoints = new Map<string, RelayEndpoint>();
 
   constructor(private readonly parts: RelayOpenerParts) {}
 
@@ -42,12 +39,12 @@ export class RelayOpener {
    * @throws DnsFailure; SmtpFailure: the one that came furthest, which tells of the others
    */
   async open(relay: Relay, transcript: Transcript, signal: AbortSignal): Promise<SessionOpening> {
-    const credentials = await relay.credentials({ signal });
+    const [credentials, tls] = await Promise.all([relay.credentials({ signal }), relay.tls()]);
     const addresses = await this.parts.dns.resolveServer(serverOf(relay), relay.resolveMx, { signal });
     const failures: SmtpFailure[] = [];
     for (const { address } of this.memory.inOrder(addresses, relay.port)) {
       try {
-        const session = await openWith(relay, credentials, (current) => this.openAt(relayEndpoint(relay, address, current, this.parts.timeouts ?? TIMEOUTS), transcript, signal), { signal });
+        const session = await openWith(relay, credentials, (current) => this.openAt(relayEndpoint(relay, address, { credentials: current, tls, timeouts: this.parts.timeouts ?? TIMEOUTS }), transcript, signal), { signal });
         this.memory.answered(address, relay.port);
         return { session, failures };
       } catch (error) {
@@ -65,17 +62,7 @@ export class RelayOpener {
   private openAt(endpoint: RelayEndpoint, transcript: Transcript, signal: AbortSignal): Promise<SmtpSession> {
     if (this.parts.denies(endpoint.address)) throw addressDenied(endpoint);
     transcript.note(`Connecting to ${endpoint.address}, port ${endpoint.port}.`);
-    return openSession(this.known(endpoint), { transcript, signal });
-  }
-
-  /** One object for all endpoints that are equal: the TLS context, which is dear to make, is kept by it. */
-  private known(endpoint: RelayEndpoint): RelayEndpoint {
-    const key = createHash('sha256').update(JSON.stringify(endpoint)).digest('base64');
-    const known = this.endpoints.get(key) ?? endpoint;
-    this.endpoints.delete(key);
-    this.endpoints.set(key, known);
-    if (this.endpoints.size > KEPT_ENDPOINTS) this.endpoints.delete(this.endpoints.keys().next().value!);
-    return known;
+    return openSession(endpoint, { transcript, signal });
   }
 }
 

@@ -35,6 +35,15 @@ export class EventsService {
     return this.nudged(await this.idempotency.once(claim, async (tx) => ({ items: await this.accept(tx, actor, body.events) }) as never), ({ items }) => items);
   }
 
+  /**
+   * Publishes events of Mailroom itself, in a transaction of the caller.
+   * @returns to be called after the commit
+   */
+  async publishOwn(tx: Tx, events: EventPublish[]): Promise<() => void> {
+    const rows = await this.events.insert(tx, events.map(toNewEvent), MAILROOM);
+    return () => this.nudge(rows.map(({ id }) => id));
+  }
+
   async get(actor: Actor, id: string): Promise<Event> {
     const row = await this.events.find(id, ownOnly(actor));
     if (row === null) throw notFound('event', id);
@@ -63,6 +72,9 @@ export class EventsService {
     return answer;
   }
 }
+
+/** No key has this id, so no publisher reads these events. */
+const MAILROOM = { name: 'Mailroom', keyId: '00000000-0000-0000-0000-000000000000' };
 
 /** A publisher reads what it published itself; the other readers everything. */
 const ownOnly = ({ role, keyId }: Actor): string | null => (role === 'publisher' ? keyId : null);

@@ -4,7 +4,7 @@ import express, { type Express, type RequestHandler } from 'express';
 import type { JsonObject } from 'swagger-ui-express';
 import type { Logger } from '../logger.js';
 import { identify } from './authentication.js';
-import { onlyJson, readJson } from './body.js';
+import { onlyKnownType, readJson, uploads } from './body.js';
 import { serveDocs } from './docs.js';
 import { RegisterRoutes } from './generated/routes.js';
 import type { HttpParts } from './ioc.js';
@@ -30,8 +30,8 @@ export function createApp(parts: AppParts): Express {
   app.use('/v1', noStore);
   refuseOtherMethods(app, '/v1', contract['paths'] as Record<string, object>);
   // Nothing of a body is read for callers without a key.
-  app.use('/v1', identify, onlyJson, readJson, wellFormedBody);
-  RegisterRoutes(app);
+  app.use('/v1', identify, onlyKnownType, readJson, wellFormedBody);
+  RegisterRoutes(app, { multer: uploads });
   return closed(app, parts);
 }
 

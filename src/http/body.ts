@@ -1,22 +1,69 @@
 import { isUtf8 } from 'node:buffer';
 import express, { type RequestHandler } from 'express';
+import multer from 'multer';
 import { MailroomError } from '../errors.js';
 
-const BODY_LIMIT = '1mb';
+const MIB = 1024 * 1024;
+const JSON_LIMIT = MIB;
+/** Where the body holds a file of up to 1 MiB in base64. */
+const FILE_IN_JSON_LIMIT = 2 * MIB;
+const TAKES_A_FILE = /^\/(client|trusted)-certificates\/?$/i;
+const UPLOAD = /^\/(client|trusted)-certificates\/upload\/?$/i;
 
 /** A body of another type is refused before it is read. Clients say "Content-Length: 0" for a POST without a body: that is none. */
-export const onlyJson: RequestHandler = (req, _res, next) => {
-  if (req.headers['content-length'] !== '0' && req.is('application/json') === false) {
-    throw new MailroomError('unsupportedMediaType', 'MEDIA_TYPE_UNSUPPORTED', 'Send the body as application/json.');
+export const onlyKnownType: RequestHandler = (req, _res, next) => {
+  const expected = UPLOAD.test(req.path) ? 'multipart/form-data' : 'application/json';
+  if (req.headers['content-length'] !== '0' && req.is(expected) === false) {
+    throw new MailroomError('unsupportedMediaType', 'MEDIA_TYPE_UNSUPPORTED', `Send the body as ${expected}.`);
   }
   next();
 };
 
 /** Reads JSON, which is UTF-8 (RFC 8259 §8.1). Other bytes would be read as U+FFFD, and so be changed without a word. */
-export const readJson: RequestHandler = express.json({
-  limit: BODY_LIMIT,
-  verify: (_req, _res, bytes, charset) => {
-    if (charset !== 'utf-8') throw new MailroomError('unsupportedMediaType', 'CHARSET_UNSUPPORTED', 'Send JSON in UTF-8.');
-    if (!isUtf8(bytes)) throw new MailroomError('invalid', 'JSON_INVALID', 'The body is not valid UTF-8. Encode it as UTF-8 and send it again.');
+export const readJson: RequestHandler = (req, res, next) => (TAKES_A_FILE.test(req.path) ? jsonWithFile : json)(req, res, next);
+
+const json = jsonUpTo(JSON_LIMIT);
+const jsonWithFile: RequestHandler = (req, res, next) => jsonUpTo(FILE_IN_JSON_LIMIT)(req, res, (error?: unknown) => next(isTooLarge(error) ? fileTooLarge() : error));
+
+function jsonUpTo(limit: number): RequestHandler {
+  return express.json({
+    limit,
+    verify: (_req, _res, bytes, charset) => {
+      if (charset !== 'utf-8') throw new MailroomError('unsupportedMediaType', 'CHARSET_UNSUPPORTED', 'Send JSON in UTF-8.');
+      if (!isUtf8(bytes)) throw new MailroomError('invalid', 'JSON_INVALID', 'The body is not valid UTF-8. Encode it as UTF-8 and send it again.');
+    },
+  });
+}
+
+const isTooLarge = (error: unknown): boolean => (error as { type?: string } | undefined)?.type === 'entity.too.large';
+
+export const fileTooLarge = (): MailroomError =>
+  new MailroomError('tooLarge', 'FILE_TOO_LARGE', 'A certificate file may have 1 MiB at most. Leave out what is not needed: one certificate has a few kilobytes.');
+
+const form = multer({ storage: multer.memoryStorage(), limits: { fileSize: MIB, files: 1, fields: 1, fieldSize: 8 * 1024, fieldNameSize: 100, parts: 2, headerPairs: 20 } });
+
+/**
+ * Reads multipart/form-data into memory: one file, and one text beside it. tsoa calls it once the role of the key was looked at. Whatever is
+ * wrong with a form is the caller's fault.
+ */
+export const uploads = {
+  fields: (files: multer.Field[]): RequestHandler => {
+    const read = form.fields(files);
+    return (req, res, next) => read(req, res, (error?: unknown) => next(error === undefined || error === null ? undefined : formFault(error as multer.MulterError)));
   },
-});
+} as multer.Multer;
+
+function formFault(error: multer.MulterError): MailroomError {
+  if (error.code === 'LIMIT_FILE_SIZE') return fileTooLarge();
+  const pointer = error.field === undefined ? '' : `/${error.field.slice(0, 100)}`;
+  const message = FORM_FAULTS[error.code] ?? 'is no complete multipart/form-data: check its boundary, and send it again';
+  return new MailroomError('invalid', 'FORM_INVALID', `${pointer || 'The body'} ${message}.`, [{ pointer, message }], { cause: error });
+}
+
+const FORM_FAULTS: Partial<Record<string, string>> = {
+  LIMIT_UNEXPECTED_FILE: 'is not expected: send one file, as the part "file"',
+  LIMIT_FILE_COUNT: 'has more than one file: send one, as the part "file"',
+  LIMIT_FIELD_COUNT: 'has more parts than are known: a file, and perhaps a passphrase',
+  LIMIT_PART_COUNT: 'has more parts than are known: a file, and perhaps a passphrase',
+  LIMIT_FIELD_VALUE: 'is too long',
+};

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { parseServerAddress } from '../dns/server-address.js';
-import type { Credentials } from '../smtp/endpoint.js';
+import type { Credentials, TlsMaterial } from '../smtp/endpoint.js';
 import { SmtpFailure } from '../smtp/failure.js';
 import { effectivePort } from './destination.js';
 import type { SmtpSettingsDraft } from './draft.js';
@@ -15,7 +15,7 @@ export interface CredentialsOptions {
 
 /** The mail server as a delivery or a test sees it: the settings as they were when it was asked for. */
 export interface Relay {
-  /** Stands for the settings and their account: connections that were opened under another version are not used any more. */
+  /** Stands for the settings, their account and the certificates: connections that were opened under another version are not used any more. */
   version: string;
   serverAddress: string;
   resolveMx: boolean;
@@ -38,10 +38,18 @@ export interface Relay {
    * @returns whether asking once more may give others that work: they came from the cache
    */
   refused(credentials: Credentials): boolean;
+  /**
+   * What TLS is spoken with, to be asked for at each connection.
+   * @throws SmtpFailure of stage `tls` or `startTls` when there is no client certificate that can be used: a retry may help
+   */
+  tls(): Promise<TlsMaterial>;
 }
 
+/** The parts of a relay that hold secrets or lead to them. */
+export type RelayMeans = Pick<Relay, 'credentials' | 'refused' | 'tls'>;
+
 /** The relay that settings describe. They must have a server and a sender. */
-export function relayFrom(settings: SmtpSettingsDraft, version: string, login: Pick<Relay, 'credentials' | 'refused'>): Relay {
+export function relayFrom(settings: SmtpSettingsDraft, version: string, means: RelayMeans): Relay {
   const { serverAddress, resolveMx, security, verifyCertificate, senderAddress, senderName, clientHostname, maxConnections, maxMessagesPerSecond } = settings;
   return {
     version,
@@ -55,7 +63,7 @@ export function relayFrom(settings: SmtpSettingsDraft, version: string, login: P
     clientHostname: ehloName(clientHostname ?? hostname()),
     maxConnections,
     maxMessagesPerSecond,
-    ...login,
+    ...means,
   };
 }
 

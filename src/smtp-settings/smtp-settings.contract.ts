@@ -132,13 +132,13 @@ export interface SmtpSettingsUpdate {
   /** @default "startTls" */
   security?: SmtpSecurity;
   /**
-   * Checks the server's certificate against the public roots and NODE_EXTRA_CA_CERTS, for the name in `serverAddress`. No effect with
+   * Checks the server's certificate against the public roots, NODE_EXTRA_CA_CERTS and `/v1/trusted-certificates`, for the name in `serverAddress`. No effect with
    * `none`. Turning it off asks for the password or client secret again.
    * @default true
    */
   verifyCertificate?: boolean;
   /**
-   * Presents the active client certificate. Refused while there is none, and with `security` `none`.
+   * Presents the active one of `/v1/client-certificates`. Refused while there is none, and with `security` `none`.
    * @default false
    */
   useClientCertificate?: boolean;

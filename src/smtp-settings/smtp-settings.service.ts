@@ -6,6 +6,7 @@ import type { Database, Tx } from '../db/client.js';
 import { invalid, MailroomError } from '../errors.js';
 import type { AccessTokens } from '../oauth2/access-tokens.js';
 import type { KeyRing } from '../secrets/key-ring.js';
+import type { TlsMaterialService } from '../tls-material/tls-material.service.js';
 import { credentialsOf } from './credentials.js';
 import { draftOf, type SealedCandidate, sentSecret, type SmtpSettingsDraft, type StoredSettings } from './draft.js';
 import { toSettings } from './present.js';
@@ -14,6 +15,7 @@ import { type Relay, relayFrom } from './relay.js';
 import { nextSecret } from './secret.js';
 import type { SmtpSettings, SmtpSettingsUpdate } from './smtp-settings.contract.js';
 import type { SmtpSettingsRepository, SmtpSettingsRow } from './smtp-settings.repository.js';
+import { tlsOf } from './tls.js';
 import { type AddressPolicy, below, refuseInvalid } from './validate.js';
 
 export interface SmtpSettingsParts {
@@ -22,6 +24,7 @@ export interface SmtpSettingsParts {
   keys: KeyRing;
   accounts: AccountsService;
   tokens: AccessTokens;
+  tlsMaterial: TlsMaterialService;
   /** Where no mail server and no token server may be. */
   policy: AddressPolicy;
   /** Called after a change was committed, so that mail that waits for it goes out now. */
@@ -92,14 +95,22 @@ export class SmtpSettingsService {
   }
 
   private async relayFor(settings: StoredSettings, version: string): Promise<Relay> {
-    const accountVersion = settings.accountId === null ? 0 : ((await this.parts.accounts.versionOf(settings.accountId)) ?? 0);
-    return relayFrom(settings, `${version}.${accountVersion}`, credentialsOf(settings, this.parts));
+    const { accounts, tlsMaterial } = this.parts;
+    const [accountVersion, tlsVersion] = await Promise.all([settings.accountId === null ? null : accounts.versionOf(settings.accountId), tlsMaterial.version()]);
+    const means = { ...credentialsOf(settings, this.parts), tls: () => tlsOf(settings, tlsMaterial) };
+    return relayFrom(settings, `${version}.${accountVersion ?? 0}.${tlsVersion}`, means);
   }
 
   private async nextSettings(before: SmtpSettingsRow, update: SmtpSettingsUpdate, tx?: Tx): Promise<StoredSettings> {
     const draft = draftOf(update);
+    if (draft.useClientCertificate) await this.refuseMissingCertificate(tx);
     if (draft.accountId !== null) await this.refuseAccount(draft.accountId, draft.serverAddress, tx);
     return { ...draft, passwordCiphertext: nextSecret(this.parts.keys, before, draft, sentSecret(update.authentication)) };
+  }
+
+  private async refuseMissingCertificate(tx: Tx | undefined): Promise<void> {
+    if (await this.parts.tlsMaterial.hasClientCertificate(tx)) return;
+    throw invalid('SMTP_CLIENT_CERTIFICATE_REQUIRED', '/useClientCertificate', 'cannot be set while no client certificate is active: install one first (POST /v1/client-certificates)');
   }
 
   private async refuseAccount(accountId: string, serverAddress: string | null, tx: Tx | undefined): Promise<void> {

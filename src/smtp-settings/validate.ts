@@ -74,9 +74,8 @@ function clientFaults({ clientHostname, useClientCertificate = false, security =
   if (parsed !== null && 'fault' in parsed) {
     faults.push({ code: 'SMTP_CLIENT_HOSTNAME_INVALID', pointer: '/clientHostname', message: parsed.fault });
   }
-  if (useClientCertificate) {
-    const message = security === 'none' ? 'needs security startTls or smtps' : 'cannot be set: no client certificate is installed';
-    faults.push({ code: 'SMTP_CLIENT_CERTIFICATE_REQUIRED', pointer: '/useClientCertificate', message });
+  if (useClientCertificate && security === 'none') {
+    faults.push({ code: 'SMTP_CLIENT_CERTIFICATE_REQUIRED', pointer: '/useClientCertificate', message: 'needs security startTls or smtps' });
   }
   return faults;
 }

@@ -104,8 +104,8 @@ export class SmtpTestRunner {
   /** A test asks the token server anew: a client secret that was revoked must not pass because of a token that still lives. */
   private async endpointOf(relay: Relay, { address, host }: ResolvedAddress, timeoutMs: number, signal: AbortSignal): Promise<RelayEndpoint> {
     if (this.parts.denies(address)) throw addressDenied({ address, host, port: relay.port });
-    const credentials = await relay.credentials({ fresh: true, signal });
-    return relayEndpoint(relay, address, credentials, { connectMs: timeoutMs, greetingMs: timeoutMs, commandMs: timeoutMs, dataMs: timeoutMs });
+    const [credentials, tls] = await Promise.all([relay.credentials({ fresh: true, signal }), relay.tls()]);
+    return relayEndpoint(relay, address, { credentials, tls, timeouts: { connectMs: timeoutMs, greetingMs: timeoutMs, commandMs: timeoutMs, dataMs: timeoutMs } });
   }
 
   private logged(test: SmtpTestRow, relay: Relay, { address, status, durationMs, message, transcript }: SmtpTestAddress): void {

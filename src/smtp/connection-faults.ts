@@ -108,7 +108,7 @@ function lost({ endpoint, stage, secured, unsolicited }: Circumstances): Fault {
 }
 
 function lostHint(endpoint: RelayEndpoint, stage: StageName, secured: boolean): string {
-  if (secured && (stage === 'greeting' || stage === 'ehlo') && !endpoint.clientCertificate) {
+  if (secured && (stage === 'greeting' || stage === 'ehlo') && !endpoint.tls.clientCertificate) {
     return 'Servers that demand a client certificate often close like this. Otherwise look into the log of the server.';
   }
   if (stage === 'greeting') {

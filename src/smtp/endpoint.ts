@@ -6,6 +6,17 @@ export type Credentials =
   | { type: 'password'; accountName: string; password: string }
   | { type: 'oauth2'; accountName: string; accessToken: string };
 
+/** What TLS is spoken with, besides Node's built-in roots. Plain data; it is never changed. */
+export interface TlsMaterial {
+  /**
+   * PEM, each item one or more certificates. Node 20 drops `NODE_EXTRA_CA_CERTS` from a context to which something is added: unless this is
+   * empty, it must contain the certificates of that file too.
+   */
+  readonly trustedCertificates: readonly string[];
+  /** PEM; `cert` is the certificate followed by its chain. null: none is presented. */
+  readonly clientCertificate: { readonly key: string; readonly cert: string } | null;
+}
+
 /** One address of the relay, with everything resolved that a session needs. Plain data; it is never changed by a session. */
 export interface RelayEndpoint {
   /** IP literal, without brackets. */
@@ -15,13 +26,8 @@ export interface RelayEndpoint {
   host: string;
   security: Security;
   verifyCertificate: boolean;
-  /**
-   * PEM, each item one or more certificates, trusted in addition to Node's built-in roots. Node 20 drops `NODE_EXTRA_CA_CERTS` from a
-   * context to which something is added: unless this is empty, it must contain the certificates of that file too.
-   */
-  trustedCertificates?: string[];
-  /** PEM; `cert` is the certificate followed by its chain. */
-  clientCertificate?: { key: string; cert: string };
+  /** The same object for all endpoints that share it: the TLS context, which is dear to make, is kept by it. */
+  tls: TlsMaterial;
   /** The argument of EHLO: a fully qualified name, or an address literal such as `[192.0.2.7]`. */
   clientHostname: string;
   credentials: Credentials;

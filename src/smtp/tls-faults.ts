@@ -26,7 +26,7 @@ export function tlsFault(cause: unknown, endpoint: RelayEndpoint, sawServerCerti
   if (name === 'TLSV13_ALERT_CERTIFICATE_REQUIRED') return certificateRequired(relay);
   // TLS 1.2 has no alert of its own for a missing client certificate; after the server's certificate it can hardly mean anything else.
   const aboutOurs = CERTIFICATE_ALERTS.has(name) || (name === 'SSLV3_ALERT_HANDSHAKE_FAILURE' && sawServerCertificate);
-  if (aboutOurs) return endpoint.clientCertificate ? certificateRejected(relay, name) : certificateRequired(relay);
+  if (aboutOurs) return endpoint.tls.clientCertificate ? certificateRejected(relay, name) : certificateRequired(relay);
   return failed(relay, name);
 }
 
@@ -34,7 +34,7 @@ export function tlsFault(cause: unknown, endpoint: RelayEndpoint, sawServerCerti
 export const handshakeBrokenOff = (endpoint: RelayEndpoint): Fault => ({
   code: 'TLS_FAILED',
   message: `${describeRelay(endpoint)} closed the connection during the TLS handshake.`,
-  hint: endpoint.clientCertificate
+  hint: endpoint.tls.clientCertificate
     ? 'Look into the log of the server: it may not accept the client certificate, or has no certificate of its own.'
     : 'The server may demand a client certificate, or has no usable certificate of its own. Look into its log.',
 });

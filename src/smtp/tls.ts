@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import * as tls from 'node:tls';
 import { domainToASCII } from 'node:url';
 import { certificateFaults } from './certificate-faults.js';
-import type { RelayEndpoint } from './endpoint.js';
+import type { RelayEndpoint, TlsMaterial } from './endpoint.js';
 import { certificateFacts, peerChain, type TlsFacts } from './tls-facts.js';
 import { WireError, type Wire } from './wire.js';
 
@@ -22,8 +22,8 @@ export class HandshakeError extends WireError {
   }
 }
 
-/** One context for each endpoint object: building it is dearer than a session on a near server. */
-const contexts = new WeakMap<RelayEndpoint, tls.SecureContext>();
+/** One context for each object of material: building it is dearer than a session on a near server. */
+const contexts = new WeakMap<TlsMaterial, tls.SecureContext>();
 
 /**
  * Turns the wire into TLS 1.2 or better and tells what was agreed. Faults of the certificate are told in the facts and not thrown, since
@@ -33,7 +33,7 @@ export async function secureWire(wire: Wire, endpoint: RelayEndpoint): Promise<T
   const host = serverName(endpoint.host);
   const socket = tls.connect({
     socket: wire.socket,
-    secureContext: contextOf(endpoint),
+    secureContext: contextOf(endpoint.tls),
     ...(isIP(host) === 0 && { servername: host }), // RFC 6066 §3: no IP addresses in SNI
     rejectUnauthorized: false, // judged in certificateFaults, which sees the chain and not one error only
     checkServerIdentity: () => undefined,
@@ -72,15 +72,15 @@ function serverName(host: string): string {
   return isIP(bare) ? bare : domainToASCII(bare) || bare;
 }
 
-function contextOf(endpoint: RelayEndpoint): tls.SecureContext {
-  const known = contexts.get(endpoint);
+function contextOf(material: TlsMaterial): tls.SecureContext {
+  const known = contexts.get(material);
   if (known) return known;
-  const context = createContext(endpoint);
-  contexts.set(endpoint, context);
+  const context = createContext(material);
+  contexts.set(material, context);
   return context;
 }
 
-function createContext({ clientCertificate, trustedCertificates = [] }: RelayEndpoint): tls.SecureContext {
+function createContext({ clientCertificate, trustedCertificates }: TlsMaterial): tls.SecureContext {
   const context = attempt('clientCertificate', () => tls.createSecureContext({
     minVersion: 'TLSv1.2',
     // A trusted intermediate is enough: whoever adds it means it, also when its root is not at hand.

@@ -48,6 +48,21 @@ const ALLOWED: Record<string, string[]> = {
   'PUT /accounts/{id}': ADMINISTRATOR,
   'DELETE /accounts/{id}': ADMINISTRATOR,
   'PUT /accounts/{id}/password': ADMINISTRATOR,
+  'GET /certificate-requests': READERS,
+  'POST /certificate-requests': ADMINISTRATOR,
+  'GET /certificate-requests/{id}': READERS,
+  'DELETE /certificate-requests/{id}': ADMINISTRATOR,
+  'GET /client-certificates': READERS,
+  'POST /client-certificates': ADMINISTRATOR,
+  'POST /client-certificates/upload': ADMINISTRATOR,
+  'GET /client-certificates/{id}': READERS,
+  'POST /client-certificates/{id}/activate': ADMINISTRATOR,
+  'DELETE /client-certificates/{id}': ADMINISTRATOR,
+  'GET /trusted-certificates': READERS,
+  'POST /trusted-certificates': ADMINISTRATOR,
+  'POST /trusted-certificates/upload': ADMINISTRATOR,
+  'GET /trusted-certificates/{id}': READERS,
+  'DELETE /trusted-certificates/{id}': ADMINISTRATOR,
 };
 
 const contract = JSON.parse(readFileSync(new URL('../../openapi/openapi.json', import.meta.url), 'utf8')) as { paths: Record<string, Record<string, unknown>> };
@@ -70,6 +85,7 @@ async function send(operation: string, authorization?: string): Promise<Response
   const path = `/v1${pattern.replace(/\{(id|eventId)\}/, '01900000-0000-7000-8000-000000000000').replace(/\{\w+\}/, 'NoSuchType')}`;
   const request = supertest(mailroom.container.app)[method.toLowerCase() as 'get' | 'post' | 'put' | 'delete'](path);
   if (authorization !== undefined) request.set('Authorization', authorization);
+  if (pattern.endsWith('/upload')) return request.attach('file', Buffer.from('no certificate'), 'file.pem');
   return method === 'GET' || method === 'DELETE' ? request : request.send({});
 }
 

@@ -12,6 +12,8 @@ import type { Relay } from '../../src/smtp-settings/relay.js';
 import type { SmtpSettingsUpdate } from '../../src/smtp-settings/smtp-settings.contract.js';
 import { SmtpSettingsRepository } from '../../src/smtp-settings/smtp-settings.repository.js';
 import { SmtpSettingsService } from '../../src/smtp-settings/smtp-settings.service.js';
+import { TlsMaterialRepository } from '../../src/tls-material/tls-material.repository.js';
+import { TlsMaterialService } from '../../src/tls-material/tls-material.service.js';
 import { buildAccount } from '../factories/build-account.js';
 import { buildPasswordAuthentication, buildSettings } from '../factories/build-settings.js';
 import { createTestDatabase, type TestDatabase } from '../setup/database.js';
@@ -44,7 +46,8 @@ afterAll(async () => {
 
 function service(): SmtpSettingsService {
   const [keys, policy] = [new KeyRing(['a-key-of-16-characters']), { denies: (address: string) => address === '192.0.2.66' }];
-  return new SmtpSettingsService({ database, settings: new SmtpSettingsRepository(database), keys, accounts, tokens: new AccessTokens(policy), policy, changed: () => undefined });
+  const tlsMaterial = new TlsMaterialService(new TlsMaterialRepository(database), keys, null);
+  return new SmtpSettingsService({ database, settings: new SmtpSettingsRepository(database), keys, accounts, tokens: new AccessTokens(policy), tlsMaterial, policy, changed: () => undefined });
 }
 
 /** As it comes back out of a row. */

@@ -86,7 +86,7 @@ describe('refused, and nothing is changed', () => {
   });
 
   test('all faults are told at once, under the code of the first', async () => {
-    const body = { serverAddress: '::1', senderName: '\n', clientHostname: '', useClientCertificate: true };
+    const body = { serverAddress: '::1', senderName: '\n', clientHostname: '', useClientCertificate: true, security: 'none' };
     const { errors } = expectProblem(await mailroom.as().put(PATH, body), 400, ADDRESS);
     expect(errors!.map(({ pointer }) => pointer)).toEqual(['/serverAddress', '/senderAddress', '/senderName', '/clientHostname', '/useClientCertificate']);
   });

@@ -109,14 +109,19 @@ describe('what is in it', () => {
 
   test('settings are exactly what the API shows', async () => {
     await mailroom.as().put('/v1/smtp-settings', buildSettings({ authentication: { type: 'password', accountName: 'mailroom', password: 'correct-horse' } })).expect(200);
+    await mailroom.as().post('/v1/certificate-requests', { subject: { commonName: 'mailroom' }, keyType: 'ecP256' }).expect(201);
     for (let number = 0; number < 3; number += 1) await mailroom.as().post('/v1/accounts', buildAccount({ accountName: `svc-${number}` })).expect(201);
     const settings = JSON.parse((await bundle())['settings.json']!);
     expect(settings).toEqual({
       smtpSettings: (await mailroom.as().get('/v1/smtp-settings')).body,
       dnsSettings: (await mailroom.as().get('/v1/dns-settings')).body,
       accounts: (await mailroom.as().get('/v1/accounts')).body.items,
+      certificateRequests: (await mailroom.as().get('/v1/certificate-requests')).body.items,
+      clientCertificates: [],
+      trustedCertificates: [],
     });
     expect(settings.accounts).toHaveLength(3);
+    expect(settings.certificateRequests).toHaveLength(1);
     expect(settings.smtpSettings.authentication).toEqual({ type: 'password', accountName: 'mailroom', hasPassword: true });
   });
 

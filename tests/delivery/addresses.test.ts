@@ -60,7 +60,8 @@ onLinux('a session with one of several addresses', () => {
   let sessions: RelaySessions;
   const relayOf = (port: number, overrides: Partial<Relay> = {}): Relay => ({
     version: '1.0', serverAddress: 'mail.test', resolveMx: false, port, security: 'none', verifyCertificate: true, senderAddress: 'mailroom@example.com', senderName: null,
-    clientHostname: 'client.test', maxConnections: 5, maxMessagesPerSecond: null, credentials: () => Promise.resolve({ type: 'none' }), refused: () => false, ...overrides,
+    clientHostname: 'client.test', maxConnections: 5, maxMessagesPerSecond: null, credentials: () => Promise.resolve({ type: 'none' }), refused: () => false,
+    tls: () => Promise.resolve({ trustedCertificates: [], clientCertificate: null }), ...overrides,
   });
   const sessionsWith = (denied: string[] = []): RelaySessions => {
     const timeouts = { connectMs: SILENT_MS, greetingMs: SILENT_MS, commandMs: 5_000, dataMs: 5_000 };
@@ -165,16 +166,6 @@ onLinux('a session with one of several addresses', () => {
     expect(failure).toMatchObject({ code: 'SMTP_ADDRESS_DENIED', stages: [{ name: 'connect', status: 'failed', code: 'SMTP_ADDRESS_DENIED' }] });
     await guarded.close();
     expect(forbidden.connections).toBe(0);
-  });
-
-  test('connections with the same parameters share one endpoint object, and so one TLS context; a new password makes another', async () => {
-    const { port } = await sink({ auth: { user: 'mailroom', password: 'one', required: false } });
-    dns.zone = { 'mail.test': { A: ['127.0.0.1'] } };
-    const relay = relayOf(port);
-    const [one, other] = [await sessions.acquire(relay), await sessions.acquire({ ...relay })];
-    expect(other.endpoint).toBe(one.endpoint);
-    const loggedIn = await sessions.acquire({ ...relay, credentials: () => Promise.resolve({ type: 'password', accountName: 'mailroom', password: 'one' }) });
-    expect(loggedIn.endpoint).not.toBe(one.endpoint);
   });
 
   describe('that is not waited for any more', () => {

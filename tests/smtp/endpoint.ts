@@ -1,7 +1,9 @@
-import type { RelayEndpoint } from '../../src/smtp/endpoint.js';
+import type { RelayEndpoint, TlsMaterial } from '../../src/smtp/endpoint.js';
+
+export type EndpointOverrides = Partial<RelayEndpoint & TlsMaterial>;
 
 /** An endpoint for a server of the tests, without TLS and credentials, with short timeouts. */
-export function buildEndpoint(server: { port: number; host: string }, overrides: Partial<RelayEndpoint> = {}): RelayEndpoint {
+export function buildEndpoint(server: { port: number; host: string }, { trustedCertificates = [], clientCertificate = null, ...overrides }: EndpointOverrides = {}): RelayEndpoint {
   return {
     address: server.host,
     port: server.port,
@@ -10,6 +12,7 @@ export function buildEndpoint(server: { port: number; host: string }, overrides:
     verifyCertificate: true,
     clientHostname: 'client.example.test',
     credentials: { type: 'none' },
+    tls: { trustedCertificates, clientCertificate },
     timeouts: { connectMs: 5_000, greetingMs: 5_000, commandMs: 5_000, dataMs: 5_000 },
     ...overrides,
   };

@@ -8,7 +8,7 @@ import { connected } from '../../src/smtp/opening.js';
 import { openSession, type SessionOptions, type SmtpSession } from '../../src/smtp/session.js';
 import { Wire } from '../../src/smtp/wire.js';
 import { deferOnce, honestUntil, lies, startScriptedServer, type Script } from '../setup/smtp-servers.js';
-import { buildEndpoint, rejectionOf } from './endpoint.js';
+import { buildEndpoint, type EndpointOverrides, rejectionOf } from './endpoint.js';
 
 const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {
@@ -21,7 +21,7 @@ async function scripted(script: Script) {
   return server;
 }
 
-async function open(server: { port: number; host: string }, overrides: Partial<RelayEndpoint> = {}, options: SessionOptions = {}): Promise<SmtpSession> {
+async function open(server: { port: number; host: string }, overrides: EndpointOverrides = {}, options: SessionOptions = {}): Promise<SmtpSession> {
   const session = await openSession(buildEndpoint(server, overrides), options);
   cleanUps.push(() => session.destroy());
   return session;
@@ -40,7 +40,7 @@ async function until(condition: () => boolean, deadlineMs = 5_000): Promise<void
 }
 
 describe('lies before a mail', () => {
-  test.each<[keyof typeof lies, Partial<RelayEndpoint>, Partial<SmtpFailure>, boolean]>([
+  test.each<[keyof typeof lies, EndpointOverrides, Partial<SmtpFailure>, boolean]>([
     ['noGreeting', { timeouts: timeouts({ greetingMs: 50 }) }, { code: 'GREETING_TIMEOUT', stage: 'greeting' }, false],
     ['trickles', { timeouts: timeouts({ greetingMs: 150 }) }, { code: 'GREETING_TIMEOUT', stage: 'greeting' }, false],
     ['busyAtGreeting', {}, { code: 'SERVICE_UNAVAILABLE', stage: 'greeting', replyCode: 421, enhancedCode: '4.3.2', reply: '421 4.3.2 Too many connections' }, true],

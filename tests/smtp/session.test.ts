@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
-import type { RelayEndpoint } from '../../src/smtp/endpoint.js';
+
 import { SmtpFailure } from '../../src/smtp/failure.js';
 import { openSession, type SessionOptions, type SmtpSession } from '../../src/smtp/session.js';
 import type { Stage } from '../../src/smtp/stage.js';
 import { Transcript } from '../../src/smtp/transcript.js';
 import { honest, honestUntil, startScriptedServer, startSmtpSink, type Script, type SinkOptions } from '../setup/smtp-servers.js';
-import { buildEndpoint, rejectionOf } from './endpoint.js';
+import { buildEndpoint, type EndpointOverrides, rejectionOf } from './endpoint.js';
 
 const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {
@@ -24,7 +24,7 @@ async function scripted(script: Script) {
   return server;
 }
 
-async function open(server: { port: number; host: string }, overrides: Partial<RelayEndpoint> = {}, options: SessionOptions = {}): Promise<SmtpSession> {
+async function open(server: { port: number; host: string }, overrides: EndpointOverrides = {}, options: SessionOptions = {}): Promise<SmtpSession> {
   const session = await openSession(buildEndpoint(server, overrides), options);
   cleanUps.push(() => session.destroy());
   return session;

@@ -2,13 +2,13 @@ import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { X509Certificate } from 'node:crypto';
 import type { TlsOptions, TLSSocket } from 'node:tls';
 import { certificateFaults } from '../../src/smtp/certificate-faults.js';
-import type { RelayEndpoint } from '../../src/smtp/endpoint.js';
+
 import { SmtpFailure } from '../../src/smtp/failure.js';
 import { openSession } from '../../src/smtp/session.js';
 import { tlsFault } from '../../src/smtp/tls-faults.js';
 import { createPki, expired, notYetValid, type Identity, type IdentityOptions, type TestPki } from '../setup/pki.js';
 import { honest, honestUntil, startScriptedServer, startSmtpSink, type SinkOptions } from '../setup/smtp-servers.js';
-import { buildEndpoint, rejectionOf } from './endpoint.js';
+import { buildEndpoint, type EndpointOverrides, rejectionOf } from './endpoint.js';
 
 let pki: TestPki;
 let other: TestPki;
@@ -47,13 +47,13 @@ async function strictServer(mode: Mode, tls: TlsOptions) {
   return server;
 }
 
-async function open(server: { port: number; host: string }, security: Mode, overrides: Partial<RelayEndpoint> = {}) {
+async function open(server: { port: number; host: string }, security: Mode, overrides: EndpointOverrides = {}) {
   const session = await openSession(buildEndpoint(server, { security, trustedCertificates: [pki.root], ...overrides }));
   cleanUps.push(() => session.destroy());
   return session;
 }
 
-const failureOf = (server: { port: number; host: string }, security: Mode, overrides: Partial<RelayEndpoint> = {}) => rejectionOf(open(server, security, overrides), SmtpFailure);
+const failureOf = (server: { port: number; host: string }, security: Mode, overrides: EndpointOverrides = {}) => rejectionOf(open(server, security, overrides), SmtpFailure);
 
 describe.each(MODES)('%s', (mode) => {
   test('a good certificate: the mail goes over TLS, and the facts are told', async () => {
@@ -75,7 +75,7 @@ describe.each(MODES)('%s', (mode) => {
     await expect(open(await sink(mode, good), mode, { host })).resolves.toHaveProperty('tls.trusted', true);
   });
 
-  test.each<[string, IdentityOptions, Partial<RelayEndpoint>, string, RegExp]>([
+  test.each<[string, IdentityOptions, EndpointOverrides, string, RegExp]>([
     ['expired', { dnsNames: ['mx.example.test'], ...expired() }, {}, 'CERTIFICATE_EXPIRED', /CN=mx\.example\.test expired on \d{4}-/],
     ['not yet valid', { dnsNames: ['mx.example.test'], ...notYetValid() }, {}, 'CERTIFICATE_NOT_YET_VALID', /valid only from \d{4}-/],
     ['for another name', { dnsNames: ['other.example.test'] }, {}, 'CERTIFICATE_NAME_MISMATCH', /not for mx\.example\.test\. It has: DNS:other\.example\.test/],
