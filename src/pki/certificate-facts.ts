@@ -68,10 +68,10 @@ function factsOf(certificate: X509Certificate, parsed: pkijs.Certificate): Certi
   };
 }
 
-/** Issued by itself: the same name, and its own key verifies it. */
+/** Issued by itself: the same name, and its own key verifies it. (OpenSSL's own check asks for a CA's key usage too, which servers' certificates lack.) */
 export function isSelfSigned(certificate: X509Certificate): boolean {
   try {
-    return certificate.checkIssued(certificate) && certificate.verify(certificate.publicKey);
+    return certificate.subject === certificate.issuer && certificate.verify(certificate.publicKey);
   } catch {
     return false; // a key of a kind that OpenSSL does not know
   }

@@ -108,8 +108,10 @@ function lost({ endpoint, stage, secured, unsolicited }: Circumstances): Fault {
 }
 
 function lostHint(endpoint: RelayEndpoint, stage: StageName, secured: boolean): string {
-  if (secured && (stage === 'greeting' || stage === 'ehlo') && !endpoint.tls.clientCertificate) {
-    return 'Servers that demand a client certificate often close like this. Otherwise look into the log of the server.';
+  if (secured && (stage === 'greeting' || stage === 'ehlo')) {
+    return endpoint.tls.clientCertificate
+      ? 'Servers that do not accept the client certificate often close like this: check that the server trusts the authority that issued it. Otherwise look into the log of the server.'
+      : 'Servers that demand a client certificate often close like this. Otherwise look into the log of the server.';
   }
   if (stage === 'greeting') {
     return 'The server or a firewall may block this machine, or may allow fewer connections. If the port expects TLS at once, set security to smtps.';

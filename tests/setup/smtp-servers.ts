@@ -10,6 +10,8 @@ export interface ReceivedMail {
   raw: string;
   tls: boolean;
   user: string | null;
+  /** The common name in the client's certificate, which the server has verified; null: it showed none. */
+  clientCertificate: string | null;
   /** The parameters of MAIL, such as SIZE and BODY, in upper case. */
   mailParameters: Record<string, string | true>;
 }
@@ -51,16 +53,22 @@ export async function startSmtpSink(options: SinkOptions = {}): Promise<SmtpSink
   const host = options.host ?? '127.0.0.1';
   const mails: ReceivedMail[] = [];
   const watchers = new Set<() => void>();
+  const shown = new Map<string, string>();
   let connections = 0;
   const server = new SMTPServer({
     ...sinkSettings(options),
+    onSecure: (socket, session, callback) => {
+      const name = (socket as TLSSocket).authorized ? (socket as TLSSocket).getPeerCertificate().subject?.CN : undefined;
+      if (typeof name === 'string') shown.set(session.id, name);
+      callback();
+    },
     onConnect: (_session, callback) => { connections += 1; callback(); },
     onMailFrom: (address, _session, callback) => callback(refusalError(options.refuse?.(address.address, 'MAIL'))),
     onRcptTo: (address, _session, callback) => callback(refusalError(options.refuse?.(address.address, 'RCPT'))),
     onData: (stream, session, callback) => {
       const chunks: Buffer[] = [];
       stream.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => {
-        const mail = receivedMail(session, Buffer.concat(chunks).toString('utf8'));
+        const mail = { ...receivedMail(session, Buffer.concat(chunks).toString('utf8')), clientCertificate: shown.get(session.id) ?? null };
         const refused = refusalError(options.refuseMessage?.(mail));
         if (!refused) mails.push(mail);
         for (const watcher of watchers) watcher();
@@ -114,7 +122,7 @@ function sinkSettings({ tls, auth, secure, server }: SinkOptions): SMTPServerOpt
 
 type SinkSession = Parameters<NonNullable<SMTPServerOptions['onData']>>[1];
 
-function receivedMail(session: SinkSession, raw: string): ReceivedMail {
+function receivedMail(session: SinkSession, raw: string): Omit<ReceivedMail, 'clientCertificate'> {
   const { mailFrom, rcptTo } = session.envelope;
   return {
     from: mailFrom ? mailFrom.address : '',

@@ -1,6 +1,6 @@
 import type { Draft, Drafts } from '../draft.js';
 import type { FactName } from '../facts.js';
-import { about, IN_DAYS, ON_DATE } from './phrases.js';
+import { about, HAS_EXPIRED, IN_DAYS, ON_DATE } from './phrases.js';
 
 const CERTIFICATE_FACTS: FactName[] = ['CertificateSubject', 'CertificateThumbprint', 'ExpirationDate', 'DaysRemaining', 'ErrorMessage'];
 
@@ -13,11 +13,11 @@ const UPLOAD_AGAIN = 'Check that the file is whole, in a format that is accepted
 export const certificates: Drafts = {
   CertificateExpiring: onCertificate({
     subject: '{% if CertificateSubject %}: {{ CertificateSubject }}{% endif %}'
-      + '{% if DaysRemaining %} ({{ DaysRemaining }} day{% unless DaysRemaining == 1 %}s{% endunless %} left){% endif %}',
-    heading: 'A certificate expires soon',
-    lead: `The client certificate that signs in to the mail server expires ${IN_DAYS}${ON_DATE}.`,
-    meaning: 'From then on the mail server is likely to refuse it, and no notification is delivered.',
-    next: 'Create a certificate request, have it signed by your certificate authority, and install and activate the new certificate.',
+      + '{% if DaysRemaining == 0 %} (expired){% elsif DaysRemaining %} ({{ DaysRemaining }} day{% unless DaysRemaining == 1 %}s{% endunless %} left){% endif %}',
+    heading: 'The client certificate for the mail server needs renewal',
+    lead: `The client certificate that signs in to the mail server {% if DaysRemaining == 0 %}${HAS_EXPIRED}{% else %}expires ${IN_DAYS}${ON_DATE}{% endif %}.`,
+    meaning: 'Once it has expired the mail server is likely to refuse it, and no notification is delivered.',
+    next: 'Create a certificate request, have it signed by your certificate authority, and install the new certificate: it is active at once.',
   }),
   AdministeredCertificateExpirationWarning: onCertificate({
     heading: 'An administered certificate expires soon',

@@ -182,6 +182,9 @@ describe('what a default mail tells', () => {
     expect(mail('EmailNotificationFailed', { FailedCount: 3 }).textBody).toContain('3 e-mails about an event could not');
     expect(mail('CertificateExpiring', { DaysRemaining: 1 }).subject).toBe('Certificate Expiring (1 day left)');
     expect(mail('CertificateExpiring', { DaysRemaining: 30 }).textBody).toContain('expires in 30 days.');
+    const expired = mail('CertificateExpiring', { DaysRemaining: 0, ExpirationDate: '2026-03-14T09:26:53Z' });
+    expect(expired.subject).toBe('Certificate Expiring (expired)');
+    expect(expired.textBody).toMatch(/expired on 14 March\s2026\./);
   });
 });
 
