@@ -17,7 +17,7 @@ const sinks: SmtpSink[] = [];
 
 beforeAll(async () => {
   [servers, clients] = await Promise.all([createPki('Mail Servers'), createPki('Clients')]);
-  identity = await servers!.issue({ ipAddresses: ['127.0.0.1'] });
+  identity = await servers.issue({ ipAddresses: ['127.0.0.1'] });
   mailroom = await startMailroom({ env: { MAILROOM_RETRY_BASE_MS: HOUR } });
   await mailroom.as().post('/v1/subscriptions', { emailAddress: 'alice@example.com', eventTypes: ['TestConnectionFailed'] }).expect(201);
 });

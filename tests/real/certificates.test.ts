@@ -6,9 +6,12 @@ import type { SmtpSettingsUpdate } from '../../src/smtp-settings/smtp-settings.c
 import { MailroomProcess, SHARED } from '../process/mailroom-process.js';
 import { createTestDatabase, type TestDatabase } from '../setup/database.js';
 import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
-import { createPki, expired, type IdentityOptions } from '../setup/pki.js';
+import { createPki, expired, type Identity, type IdentityOptions } from '../setup/pki.js';
 import { noPostfix, type Postfix, type PostfixService, startPostfix } from '../setup/postfix.js';
 import { ALICE, failedStage, inMailbox, lastAttempt, RETRIES, stagesOf, type Trials, trialsOf } from './trials.js';
+
+/** What Postfix writes into the Received header (smtpd_tls_received_header). */
+const SHOWN = /\(Client CN "mailroom-client", Issuer "Private Issuing CA" \(verified OK\)\)/;
 
 const skipped = noPostfix();
 if (skipped) test.skip(`certificates of Postfix: ${skipped}`, () => undefined);
@@ -17,6 +20,7 @@ else describe('certificates of Postfix', describeCertificates);
 function describeCertificates(): void {
   let postfix: Postfix;
   let root: string;
+  let client: Identity;
   const at = (service: string, overrides: Partial<SmtpSettingsUpdate> = {}): Partial<SmtpSettingsUpdate> =>
     ({ port: postfix.ports[service]!, security: service.endsWith('smtps') ? 'smtps' : 'startTls', ...overrides });
 
@@ -26,6 +30,7 @@ function describeCertificates(): void {
     const tls = await tlsOf();
     const clients = (parameters: Record<string, string>): PostfixService => ({ tls, parameters: { smtpd_tls_security_level: 'encrypt', ...parameters } });
     root = pki.root;
+    client = await pki.issue({ commonName: 'mailroom-client', usage: 'client' });
     postfix = await startPostfix({
       mailboxes: [ALICE],
       clientAuthority: pki.root,
@@ -94,6 +99,34 @@ function describeCertificates(): void {
       const [received] = (await inMailbox(postfix, ALICE, done.addresses[0]!.queueId)).split('\nTo:');
       expect(received).toContain('(Client did not present a certificate)');
       expect((await trials.deliver(at('asks', { verifyCertificate: false }))).status).toBe('sent');
+    });
+  });
+
+  describe('with its root among the trusted certificates, and a client certificate', () => {
+    let mailroom: TestMailroom;
+    let trials: Trials;
+    beforeAll(async () => {
+      mailroom = await startMailroom({ env: RETRIES });
+      trials = trialsOf(mailroom.as());
+      await mailroom.as().post('/v1/trusted-certificates', { certificate: root }).expect(201);
+      await mailroom.as().post('/v1/client-certificates', { certificate: client.chain + client.key }).expect(201);
+    });
+    afterAll(() => mailroom?.close());
+
+    test.each(['asks', 'demands', 'demands-1.2', 'demands-smtps'])('%s sees it from tests and deliveries, and has verified it', async (service) => {
+      const done = await trials.smtpTest(at(service, { useClientCertificate: true }));
+      expect(done).toMatchObject({ status: 'passed', addresses: [{ tls: { trusted: true } }] });
+      expect(await inMailbox(postfix, ALICE, done.addresses[0]!.queueId)).toMatch(SHOWN);
+      const email = await trials.deliver(at(service, { useClientCertificate: true }));
+      expect(email.status).toBe('sent');
+      expect(await inMailbox(postfix, ALICE, email.serverQueueId)).toMatch(SHOWN);
+    });
+
+    test('one of an authority that it does not trust is told as such', async () => {
+      const { chain, key } = await (await createPki('Strangers')).issue({ commonName: 'stranger', usage: 'client' });
+      await mailroom.as().post('/v1/client-certificates', { certificate: chain + key }).expect(201);
+      const done = await trials.smtpTest(at('demands', { useClientCertificate: true }));
+      expect(failedStage(done)).toMatchObject({ code: 'CLIENT_CERTIFICATE_REJECTED', hint: expect.stringContaining('trusts the CA that issued it') });
     });
   });
 

@@ -1,0 +1,69 @@
+import { beforeAll, describe, expect } from '@jest/globals';
+import supertest from 'supertest';
+import { createTestDatabase } from '../setup/database.js';
+import { createPki, type TestPki } from '../setup/pki.js';
+import { type SmtpSink, startSmtpSink } from '../setup/smtp-servers.js';
+import { waitFor } from '../setup/wait.js';
+import { ADMIN_KEY, atEnd, type EmailOfEvent, emailsOf, type MailroomProcess, processTest, publish, SHARED, startProcess, subscribe, useRelay } from './mailroom-process.js';
+
+const EVENT = 'ApplianceSick';
+
+describe('certificates that are changed over one API process', () => {
+  let [servers, clients]: TestPki[] = [];
+  let [api, workers]: [MailroomProcess | undefined, MailroomProcess[]] = [undefined, []];
+  let sink: SmtpSink;
+
+  beforeAll(async () => {
+    [servers, clients] = await Promise.all([createPki('Mail Servers'), createPki('Clients')]);
+  });
+
+  /** One API and two workers with retries an hour apart, and a server with a private certificate that demands one of its clients. */
+  async function start(): Promise<void> {
+    const database = await createTestDatabase();
+    atEnd(() => database.drop());
+    const { key, chain } = await servers!.issue({ ipAddresses: ['127.0.0.1'] });
+    sink = await startSmtpSink({ delayMs: 50, tls: { key, cert: chain, ca: clients!.root, requestCert: true, rejectUnauthorized: true } });
+    atEnd(() => sink.close());
+    const shared = { ...SHARED, DATABASE_URL: database.url, MAILROOM_RETRY_BASE_MS: '3600000' };
+    const worker = () => startProcess({ ...shared, MAILROOM_ROLE: 'worker', PORT: '' }).ready();
+    [api, ...workers] = await Promise.all([startProcess({ ...shared, MAILROOM_ROLE: 'api' }).ready(), worker(), worker()]);
+    await subscribe(api.as(), EVENT);
+  }
+
+  const install = async (commonName: string): Promise<string> => {
+    const { key, chain } = await clients!.issue({ commonName, usage: 'client' });
+    return (await api!.as().post('/v1/client-certificates', { certificate: chain + key }).expect(201)).body.id as string;
+  };
+
+  /** Publishes events one after the other until both workers have tried one of them, and all of them have come to this end. */
+  async function byBothWorkers(status: 'sent' | 'deferred'): Promise<EmailOfEvent[]> {
+    const events: string[] = [];
+    const emails = async (): Promise<EmailOfEvent[]> => (await Promise.all(events.map((id) => emailsOf(api!.as(), id)))).flat();
+    return waitFor(async () => {
+      events.push(await publish(api!.as(), EVENT), await publish(api!.as(), EVENT));
+      return waitFor(emails, (found) => found.length === events.length && found.every((one) => one.status === status));
+    }, (found) => new Set(found.flatMap(({ attempts }) => attempts.map(({ worker }) => worker))).size === workers.length, 30_000);
+  }
+
+  const codesOf = (emails: EmailOfEvent[]): Set<string | null> => new Set(emails.map(({ attempts }) => attempts.at(-1)!.code));
+  const shown = (): Set<string | null> => new Set(sink.mails.splice(0).map(({ clientCertificate }) => clientCertificate));
+
+  processTest('are used by every worker from its next connection on, without a restart', async () => {
+    await start();
+    await install('mailroom-a');
+    await useRelay(api!.as(), sink.port, { security: 'startTls', useClientCertificate: true });
+    expect(codesOf(await byBothWorkers('deferred'))).toEqual(new Set(['CERTIFICATE_UNKNOWN_ISSUER']));
+
+    const { body: trusted } = await api!.as().post('/v1/trusted-certificates', { certificate: servers!.root }).expect(201);
+    await byBothWorkers('sent');
+    expect(shown()).toEqual(new Set(['mailroom-a']));
+
+    await install('mailroom-b');
+    await byBothWorkers('sent');
+    expect(shown()).toEqual(new Set(['mailroom-b']));
+
+    await supertest(api!.url).delete(`/v1/trusted-certificates/${trusted.id}`).set('Authorization', `Bearer ${ADMIN_KEY}`).expect(204);
+    expect(codesOf(await byBothWorkers('deferred'))).toEqual(new Set(['CERTIFICATE_UNKNOWN_ISSUER']));
+    expect(sink.mails).toEqual([]);
+  }, 120_000);
+});
