@@ -105,14 +105,15 @@ function completeOperation(operation, method, path) {
   nameFiles(operation);
 }
 
-/** tsoa describes a file's bytes as base64 text, and knows neither their headers nor that they have no ETag. */
+const TEXTS = /^(application\/(problem\+)?json|text\/event-stream)$/;
+
+/** tsoa describes a file's bytes as base64 text or as the resource that it is of, and does not know their headers. A file that is no resource has no ETag. */
 function nameFiles(operation) {
   for (const response of Object.values(operation.responses)) {
-    for (const [mediaType, { schema }] of Object.entries(response.content ?? {})) {
-      if (schema?.format !== 'byte' || mediaType === 'application/json') continue;
-      schema.format = 'binary';
-      response.headers = HEADERS.file;
-    }
+    const types = Object.keys(response.content ?? {});
+    const files = types.filter((mediaType) => !TEXTS.test(mediaType));
+    for (const mediaType of files) response.content[mediaType] = { schema: { type: 'string', format: 'binary' } };
+    if (files.length > 0) response.headers = { ...(types.length > files.length && response.headers), ...HEADERS.file };
   }
 }
 
