@@ -105,14 +105,22 @@ function completeOperation(operation, method, path) {
   nameFiles(operation);
 }
 
-const TEXTS = /^(application\/(problem\+)?json|text\/event-stream)$/;
+const RESOURCE = /^application\/(problem\+)?json$/;
+const STREAM = 'text/event-stream';
 
-/** tsoa describes a file's bytes as base64 text or as the resource that it is of, and does not know their headers. A file that is no resource has no ETag. */
+/**
+ * tsoa describes a file's bytes as base64 text or as the resource that it is of, and does not know their headers. A file that is no resource
+ * has no ETag, and neither has a stream.
+ */
 function nameFiles(operation) {
   for (const response of Object.values(operation.responses)) {
     const types = Object.keys(response.content ?? {});
-    const files = types.filter((mediaType) => !TEXTS.test(mediaType));
+    const files = types.filter((mediaType) => !RESOURCE.test(mediaType) && mediaType !== STREAM);
     for (const mediaType of files) response.content[mediaType] = { schema: { type: 'string', format: 'binary' } };
+    if (types.includes(STREAM)) {
+      response.content[STREAM] = { schema: { type: 'string' } };
+      delete response.headers;
+    }
     if (files.length > 0) response.headers = { ...(types.length > files.length && response.headers), ...HEADERS.file };
   }
 }
