@@ -8,6 +8,13 @@ export function refusalOf(error: unknown): unknown {
   return error instanceof PkiFault ? refusal(error.code, error.message, POINTERS[error.part], error) : error;
 }
 
+/** For a file that came as the part of a form: its faults point at that part. */
+export function pointAtFile(error: unknown): never {
+  if (!(error instanceof MailroomError)) throw error;
+  const { kind, code, message, errors, cause } = error;
+  throw new MailroomError(kind, code, message, errors.map((one) => (one.pointer === POINTERS.certificate ? { ...one, pointer: '/file' } : one)), { cause });
+}
+
 /** A file that cannot be taken, for a reason that stands in one sentence. */
 export const refusal = (code: string, message: string, pointer = POINTERS.certificate, cause?: unknown): MailroomError =>
   new MailroomError('invalid', code, message, [{ pointer, message }], { cause });

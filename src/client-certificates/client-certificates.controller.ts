@@ -1,5 +1,6 @@
 import { Body, Delete, FormField, Get, Header, Path, Post, Queries, Request, Response, Route, Security, SuccessResponse, Tags, UploadedFile } from '@tsoa/runtime';
 import { certificateBytes, uploadedBytes } from '../certificates/certificate-bytes.js';
+import { pointAtFile } from '../certificates/refusal.js';
 import { ApiController, type ApiRequest } from '../contract/api-controller.js';
 import type { PageQuery } from '../contract/page.js';
 import type { Uuid } from '../contract/scalars.js';
@@ -57,7 +58,7 @@ export class ClientCertificatesController extends ApiController {
   @SuccessResponse(201, 'Installed')
   @Response<ClientCertificate>(200, 'It was here already; it is the active one now')
   public async uploadClientCertificate(@Request() req: ApiRequest, @UploadedFile() file: Express.Multer.File, @FormField() passphrase?: string): Promise<ClientCertificate> {
-    return this.install(req, uploadedBytes(file, req.body, ['passphrase']), passphrase ?? null);
+    return this.install(req, uploadedBytes(file, req.body, ['passphrase']), passphrase ?? null).catch(pointAtFile);
   }
 
   /**

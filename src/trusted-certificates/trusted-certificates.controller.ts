@@ -1,6 +1,7 @@
 import { Body, Delete, Get, Header, Path, Post, Queries, Request, Response, Route, Security, SuccessResponse, Tags, UploadedFile } from '@tsoa/runtime';
 import { certificateBytes, uploadedBytes } from '../certificates/certificate-bytes.js';
 import type { CertificateUpload } from '../certificates/certificates.contract.js';
+import { pointAtFile } from '../certificates/refusal.js';
 import { ApiController, type ApiRequest } from '../contract/api-controller.js';
 import type { PageQuery } from '../contract/page.js';
 import type { Uuid } from '../contract/scalars.js';
@@ -54,7 +55,7 @@ export class TrustedCertificatesController extends ApiController {
   @SuccessResponse(201, 'Added')
   @Response<AddedTrustedCertificate>(200, 'All of them were here already')
   public async uploadTrustedCertificates(@Request() req: ApiRequest, @UploadedFile() file: Express.Multer.File): Promise<AddedTrustedCertificate> {
-    return this.add(req, uploadedBytes(file, req.body));
+    return this.add(req, uploadedBytes(file, req.body)).catch(pointAtFile);
   }
 
   /**

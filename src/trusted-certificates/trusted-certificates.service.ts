@@ -31,6 +31,7 @@ export interface VersionedCertificate<T extends TrustedCertificate = TrustedCert
 const TYPE = 'trusted-certificate';
 /** Each is added to the TLS context of every process. */
 export const MAX_TRUSTED = 500;
+const MAX_TOLD = 20;
 
 export class TrustedCertificatesService {
   constructor(private readonly parts: TrustedCertificatesParts) {}
@@ -52,7 +53,7 @@ export class TrustedCertificatesService {
    */
   async add(actor: Actor, bytes: Buffer): Promise<VersionedCertificate<AddedTrustedCertificate> & { created: boolean }> {
     const file = await this.read(bytes);
-    file.certificates.forEach(refuseUnfit);
+    refuseUnfit(file.certificates);
     const { rows, created } = await this.parts.database.prisma.$transaction((tx) => this.store(tx, actor, file.certificates));
     if (created) this.parts.changed();
     const trustStore = await this.parts.material.trustStore();
@@ -106,11 +107,20 @@ export class TrustedCertificatesService {
   }
 }
 
-function refuseUnfit({ facts: { subject, validTo, isCertificateAuthority, isSelfSigned } }: CertificateInFile): void {
+/** Tells of all that are unfit at once, under the code of the first. */
+function refuseUnfit(certificates: CertificateInFile[]): void {
+  const faults = certificates.map(faultOf).filter((fault) => fault !== null);
+  const [first] = faults;
+  if (first === undefined) return;
+  throw new MailroomError('invalid', first.code, first.message, faults.slice(0, MAX_TOLD).map(({ message }) => ({ pointer: '/certificate', message })));
+}
+
+function faultOf({ facts: { subject, validTo, isCertificateAuthority, isSelfSigned } }: CertificateInFile): { code: string; message: string } | null {
   if (!isCertificateAuthority && !isSelfSigned) {
-    throw refusal('CERTIFICATE_NOT_CA', `${subject} is not a certificate authority. Add the certificate of the authority that issued it, and leave this one out of the file.`);
+    return { code: 'CERTIFICATE_NOT_CA', message: `${subject} is not a certificate authority. Add the certificate of the authority that issued it, and leave this one out of the file.` };
   }
-  if (Date.parse(validTo) <= Date.now()) throw refusal('CERTIFICATE_EXPIRED', `The certificate ${subject} expired on ${validTo}, so nothing can be verified with it.`);
+  if (Date.parse(validTo) > Date.now()) return null;
+  return { code: 'CERTIFICATE_EXPIRED', message: `The certificate ${subject} expired on ${validTo}, so nothing can be verified with it. Leave it out of the file.` };
 }
 
 const newRow = ({ pem, facts }: CertificateInFile, actor: Actor): NewTrustedCertificate => ({ id: uuidv7(), pem, facts, thumbprint: facts.thumbprintSha256, createdBy: actor.name });

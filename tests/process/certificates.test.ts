@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeAll, describe, expect } from '@jest/globals';
 import supertest from 'supertest';
 import { createTestDatabase } from '../setup/database.js';
@@ -66,4 +69,23 @@ describe('certificates that are changed over one API process', () => {
     expect(codesOf(await byBothWorkers('deferred'))).toEqual(new Set(['CERTIFICATE_UNKNOWN_ISSUER']));
     expect(sink.mails).toEqual([]);
   }, 120_000);
+});
+
+processTest('a trusted certificate that is added takes nothing away from NODE_EXTRA_CA_CERTS', async () => {
+  const [extra, added] = await Promise.all([createPki('Extra'), createPki('Added')]);
+  const folder = await mkdtemp(join(tmpdir(), 'mailroom-roots-'));
+  atEnd(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, 'roots.pem'), `${extra.root}-----BEGIN CERTIFICATE-----\nbm90aGluZw==\n-----END CERTIFICATE-----\n`);
+  const database = await createTestDatabase();
+  atEnd(() => database.drop());
+  const mailroom = await startProcess({ ...SHARED, DATABASE_URL: database.url, NODE_EXTRA_CA_CERTS: join(folder, 'roots.pem') }).ready();
+  await mailroom.as().post('/v1/trusted-certificates', { certificate: added.root }).expect(201);
+  for (const pki of [extra, added]) {
+    const { key, chain } = await pki.issue({ ipAddresses: ['127.0.0.1'] });
+    const sink = await startSmtpSink({ tls: { key, cert: chain } });
+    atEnd(() => sink.close());
+    const settings = { serverAddress: '127.0.0.1', port: sink.port, senderAddress: 'mailroom@example.com' };
+    const { body } = await mailroom.as().post('/v1/smtp-tests', { sendTo: 'admin@example.com', settings }).set('Prefer', 'wait=20').expect(202);
+    expect(body).toMatchObject({ status: 'passed', addresses: [{ tls: { trusted: true } }] });
+  }
 });
