@@ -147,7 +147,7 @@ function addHeaders(operation, method) {
     const isList = method === 'get' && parameters.includes('limit');
     const headers = {
       ...(['200', '201', '202'].includes(status) && !isList && HEADERS.etag),
-      ...(['201', '202'].includes(status) && HEADERS.location),
+      ...((['201', '202'].includes(status) || (status === '200' && operation.responses['201'])) && HEADERS.location),
       ...(status === '202' && parameters.includes('Idempotency-Key') && HEADERS.replayed),
     };
     if (Object.keys(headers).length > 0) response.headers = headers;

@@ -50,6 +50,11 @@ function refuseStale(ifMatch: string | undefined, version: number | undefined): 
   ]);
 }
 
+/** A change that came along with that of another resource, in its transaction. */
+export async function recordUpdated<R extends object>(tx: Tx, actor: Actor, change: Pick<ResourceChange<R, R>, 'type' | 'id' | 'describe'>, before: R, after: R): Promise<void> {
+  await record(tx, actor, change as ResourceChange<R, R>, before, after);
+}
+
 /** Several new resources of one kind: who made them and what they are, in one statement. */
 export async function recordCreated(tx: Tx, actor: Actor, type: string, made: { id: string; value: Prisma.InputJsonValue }[]): Promise<void> {
   await tx.auditEntry.createMany({

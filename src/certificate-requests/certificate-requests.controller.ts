@@ -48,7 +48,7 @@ export class CertificateRequestsController extends ApiController {
     const { request, version } = await this.requests.get(id);
     this.setHeader('Vary', 'Accept');
     const file = requestFile(request, (types) => req.accepts(types));
-    if (file !== null) this.file(req, file, version);
+    if (file !== null) this.file(req, file);
     return this.entity(request, version);
   }
 

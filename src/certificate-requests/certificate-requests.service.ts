@@ -7,7 +7,7 @@ import { notFound } from '../errors.js';
 import { createCertificateRequest } from '../pki/certificate-request.js';
 import { encodeDistinguishedName, formatDistinguishedName } from '../pki/distinguished-name.js';
 import type { KeyRing } from '../secrets/key-ring.js';
-import { openPrivateKey, sealPrivateKey } from '../tls-material/private-key.js';
+import { openPrivateKey, sealPrivateKey } from '../certificates/private-key.js';
 import type { CertificateRequest, CertificateRequestCreate, CertificateRequestPage } from './certificate-requests.contract.js';
 import type { CertificateRequestRow, CertificateRequestsRepository } from './certificate-requests.repository.js';
 import { dnsNamesOf, ipAddressesOf, subjectOf } from './subject.js';

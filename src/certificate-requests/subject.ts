@@ -2,6 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { refusal, refusalOf } from '../certificates/refusal.js';
 import { parseServerAddress } from '../dns/server-address.js';
 import { type DistinguishedName, parseDistinguishedName, refuseInvalid } from '../pki/distinguished-name.js';
+import { ipAddressBytes, ipAddressText } from '../pki/ip-address.js';
 import type { CertificateRequestCreate, SubjectParts } from './certificate-requests.contract.js';
 
 /** In the order of DER: the most general first. */
@@ -18,7 +19,7 @@ export function subjectOf(subject: CertificateRequestCreate['subject']): Disting
     try {
       refuseInvalid({ type, value });
     } catch (error) {
-      throw refusal('SUBJECT_INVALID', (error as Error).message, `/subject/${part}`, error);
+      throw refusal('SUBJECT_INVALID', (error as Error).message.replace(/^\S+/, part), `/subject/${part}`, error);
     }
     return [[{ type, value }]];
   });
@@ -34,11 +35,11 @@ export function dnsNamesOf(names: string[]): string[] {
   }));
 }
 
-/** Without brackets. @throws MailroomError IP_ADDRESS_INVALID */
+/** Without brackets, each address in one form. @throws MailroomError IP_ADDRESS_INVALID */
 export function ipAddressesOf(addresses: string[]): string[] {
   return distinct(addresses.map((address, index) => {
-    const bare = address.replace(/^\[(.*)\]$/, '$1').toLowerCase();
-    if (isIPv4(bare) || (isIPv6(bare) && !bare.includes('%'))) return bare;
+    const bare = address.replace(/^\[(.*:.*)\]$/, '$1');
+    if (isIPv4(bare) || (isIPv6(bare) && !bare.includes('%'))) return ipAddressText(new Uint8Array(ipAddressBytes(bare)));
     throw refusal('IP_ADDRESS_INVALID', `"${address.slice(0, 100)}" is neither an IPv4 address nor an IPv6 address.`, `/ipAddresses/${index}`);
   }));
 }

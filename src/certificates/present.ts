@@ -4,6 +4,7 @@ import type { TrustStore } from '../pki/trust-store.js';
 import type { CertificateDetails } from './certificates.contract.js';
 
 const DAY_MS = 86_400_000;
+const MAX_PURPOSES = 100;
 
 /**
  * A certificate as the API shows it.
@@ -23,7 +24,7 @@ export function detailsOf(facts: CertificateFacts, pem: string, trustStore: Trus
     keyType,
     subjectAltNames,
     keyUsage,
-    extendedKeyUsage,
+    extendedKeyUsage: extendedKeyUsage.slice(0, MAX_PURPOSES),
     chainsToTrustedRoot: trustStore.leadsToTrusted(new X509Certificate(pem), others.map((other) => new X509Certificate(other))),
   };
 }

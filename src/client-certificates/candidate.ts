@@ -32,9 +32,10 @@ interface Opened {
 export async function candidateOf(file: CertificateFile, requests: Requests): Promise<Candidate> {
   const opened = file.certificates.map((inFile) => ({ inFile, x509: new X509Certificate(inFile.pem) }));
   const { own, privateKey, certificateRequestId } = await withKey(file, opened, requests);
-  refuseUnfit(own, privateKey);
-  const chain = chainOf(own.x509, opened.map(({ x509 }) => x509));
-  return { certificate: own.inFile, chain: chain.map((x509) => opened.find((one) => one.x509 === x509)!.inFile), privateKey, certificateRequestId };
+  refuseUnfit(own);
+  const chain = chainOf(own.x509, opened.map(({ x509 }) => x509)).map((x509) => opened.find((one) => one.x509 === x509)!.inFile);
+  refuseUnusable([own.inFile, ...chain], privateKey);
+  return { certificate: own.inFile, chain, privateKey, certificateRequestId };
 }
 
 interface WithKey {
@@ -55,8 +56,8 @@ async function withKey({ format, privateKeys }: CertificateFile, opened: Opened[
 
 function ofKey(opened: Opened[], privateKey: string): Opened {
   const key = createPrivateKey(privateKey);
-  const own = opened.find(({ x509 }) => belongsTo(x509, key));
-  if (own === undefined) throw refusal('CERTIFICATE_KEY_MISMATCH', 'The private key in the file belongs to none of its certificates. Export the two together.');
+  const own = newest(opened.filter(({ x509 }) => belongsTo(x509, key)));
+  if (own === null) throw refusal('CERTIFICATE_KEY_MISMATCH', 'The private key in the file belongs to none of its certificates. Export the two together.');
   return own;
 }
 
@@ -71,15 +72,23 @@ function belongsTo(certificate: X509Certificate, key: ReturnType<typeof createPr
 async function ofRequest(opened: Opened[], requests: Requests): Promise<WithKey> {
   const digests = opened.map(({ x509 }) => publicKeyDigestOf(x509));
   const matching = await requests(digests.filter((digest) => digest !== null));
-  for (const [index, own] of opened.entries()) {
-    const request = matching.find(({ publicKeyDigest }) => digests[index]?.equals(publicKeyDigest));
-    if (request) return { own, privateKey: request.privateKey(), certificateRequestId: request.id };
+  const requestOf = (one: Opened): MatchingRequest | undefined => matching.find(({ publicKeyDigest }) => digests[opened.indexOf(one)]?.equals(publicKeyDigest));
+  const own = newest(opened.filter((one) => requestOf(one) !== undefined));
+  if (own !== null) {
+    const request = requestOf(own)!;
+    return { own, privateKey: request.privateKey(), certificateRequestId: request.id };
   }
   if (opened.every(({ inFile }) => inFile.facts.isCertificateAuthority)) throw isAuthority();
   throw refusal('CERTIFICATE_REQUEST_NOT_FOUND', 'The certificate was issued for none of the certificate requests here, so there is no private key for it. Install the one that was issued for a request of /v1/certificate-requests, or a PKCS#12 file with its private key.');
 }
 
-function refuseUnfit({ inFile: { pem, facts }, x509 }: Opened, privateKey: string): void {
+/** Of several certificates for one key, as after a renewal: that which is valid longest, and valid already if there is one. */
+function newest(candidates: Opened[]): Opened | null {
+  const rank = ({ inFile: { facts } }: Opened): number => (Date.parse(facts.validFrom) <= Date.now() ? Date.parse(facts.validTo) : -Infinity);
+  return candidates.reduce<Opened | null>((best, one) => (best === null || rank(one) > rank(best) ? one : best), null);
+}
+
+function refuseUnfit({ inFile: { facts }, x509 }: Opened): void {
   if (facts.isCertificateAuthority) throw isAuthority();
   refuseOtherPurpose(facts);
   const weakness = weaknessOf(x509.publicKey);
@@ -88,25 +97,25 @@ function refuseUnfit({ inFile: { pem, facts }, x509 }: Opened, privateKey: strin
   if (Date.parse(facts.validFrom) > Date.now()) {
     throw refusal('CERTIFICATE_NOT_YET_VALID', `The certificate is valid only from ${facts.validFrom} on. Install it then, or check the clock of this machine.`);
   }
-  refuseUnusable(pem, privateKey);
 }
 
 /** What a server's OpenSSL asks of a client's certificate (RFC 5280 §4.2.1.3, §4.2.1.12); without these extensions a certificate is for everything. */
 function refuseOtherPurpose({ keyUsage, extendedKeyUsage }: CertificateInFile['facts']): void {
   if (extendedKeyUsage.length > 0 && !extendedKeyUsage.some((purpose) => purpose === 'clientAuth' || purpose === 'anyExtendedKeyUsage')) {
-    throw refusal('CERTIFICATE_NOT_FOR_CLIENT_AUTH', `The certificate is for ${extendedKeyUsage.join(', ')}, and not for client authentication (clientAuth). Have one issued for that purpose.`);
+    throw refusal('CERTIFICATE_NOT_FOR_CLIENT_AUTH', `The certificate is for ${extendedKeyUsage.slice(0, 5).join(', ')}, and not for client authentication (clientAuth). Have one issued for that purpose.`);
   }
   if (keyUsage.length > 0 && !keyUsage.includes('digitalSignature') && !keyUsage.includes('keyAgreement')) {
     throw refusal('CERTIFICATE_NOT_FOR_CLIENT_AUTH', `The key may be used for ${keyUsage.join(', ')}, and not for digitalSignature, which client authentication needs. Have a certificate issued for that.`);
   }
 }
 
-/** Whatever else TLS would not take, such as a signature with MD5. */
-function refuseUnusable(cert: string, key: string): void {
+/** Whatever else TLS would not take, such as an issuer with a SHA-1 signature: it is tried as it will be presented. */
+function refuseUnusable(certificates: CertificateInFile[], key: string): void {
   try {
-    createSecureContext({ cert, key });
+    createSecureContext({ cert: certificates.map(({ pem }) => pem).join(''), key, minVersion: 'TLSv1.2' });
   } catch (cause) {
-    throw refusal('CERTIFICATE_UNUSABLE', `TLS cannot use the certificate (${(cause as { reason?: string }).reason ?? 'unknown reason'}). Have one issued with SHA-256 and a key of usual kind and size.`, undefined, cause);
+    const names = certificates.map(({ facts: { subject } }) => subject).join('; ').slice(0, 500);
+    throw refusal('CERTIFICATE_UNUSABLE', `TLS cannot use the certificate with its chain (${(cause as { reason?: string }).reason ?? 'unknown reason'}): ${names}. Each must be signed with SHA-256 or better, with a key of usual kind and size.`, undefined, cause);
   }
 }
 

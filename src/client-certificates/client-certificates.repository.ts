@@ -14,6 +14,8 @@ export type NewClientCertificate = Pick<
 export interface ExpiringCertificate {
   id: string;
   facts: CertificateFacts;
+  /** Rounded up; 0 when its time is over. By the clock of the database, as the marks. */
+  daysRemaining: number;
 }
 
 /** Which certificate is active stands in tls_material: whoever changes that holds its lock. */
@@ -40,15 +42,15 @@ export class ClientCertificatesRepository {
     await tx.clientCertificate.create({ data: { ...row, facts: json(facts), chain: json(chain) } });
   }
 
-  /** The same certificate once more: perhaps with a chain that was missing. */
+  /** The same certificate once more, perhaps with a chain that was missing; a file without one takes none away. */
   async reinstall(tx: Tx, id: string, { chain, privateKeyCiphertext }: Pick<NewClientCertificate, 'chain' | 'privateKeyCiphertext'>): Promise<void> {
-    await tx.clientCertificate.update({ where: { id }, data: { chain: json(chain), privateKeyCiphertext, version: { increment: 1 } } });
+    await tx.clientCertificate.update({ where: { id }, data: { ...(chain.length > 0 && { chain: json(chain) }), privateKeyCiphertext } });
   }
 
   /** To be called when `id` takes the place of `replaced` in tls_material. */
   async markActivated(tx: Tx, id: string, by: string, replaced: string | null): Promise<void> {
     const at = new Date();
-    if (replaced !== null && replaced !== id) await tx.clientCertificate.update({ where: { id: replaced }, data: { replacedAt: at, version: { increment: 1 } } });
+    if (replaced !== null) await tx.clientCertificate.update({ where: { id: replaced }, data: { replacedAt: at, version: { increment: 1 } } });
     await tx.clientCertificate.update({ where: { id }, data: { activatedAt: at, activatedBy: by, replacedAt: null, version: { increment: 1 } } });
   }
 
@@ -68,11 +70,11 @@ export class ClientCertificatesRepository {
     return tx.$queryRaw<ExpiringCertificate[]>`
       UPDATE client_certificates c SET expiry_announced_days = near.days
       FROM (
-        SELECT a.id, (SELECT min(mark) FROM unnest(ARRAY[0, 1, 7, 30]) mark WHERE a.valid_to <= now() + make_interval(days => mark)) AS days
+        SELECT a.id, (SELECT min(mark) FROM unnest(ARRAY[0, 1, 7, 30]) mark WHERE a.valid_to <= now() + make_interval(hours => 24 * mark)) AS days
         FROM client_certificates a JOIN tls_material m ON m.active_client_certificate_id = a.id
       ) near
       WHERE c.id = near.id AND near.days < coalesce(c.expiry_announced_days, 31)
-      RETURNING c.id, c.facts`;
+      RETURNING c.id, c.facts, greatest(0, ceil(extract(epoch FROM c.valid_to - now()) / 86400))::int AS "daysRemaining"`;
   }
 }
 

@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import { changeResource } from '../audit-log/change-resource.js';
+import { changeResource, matchesVersion, recordUpdated } from '../audit-log/change-resource.js';
 import type { CertificateRequestsService } from '../certificate-requests/certificate-requests.service.js';
 import { refusalOf } from '../certificates/refusal.js';
 import type { Actor } from '../contract/actor.js';
@@ -9,7 +9,7 @@ import { MailroomError, notFound } from '../errors.js';
 import type { CertificateFile } from '../pki/certificate-file.js';
 import type { CertificateFileReader } from '../pki/certificate-file-reader.js';
 import type { KeyRing } from '../secrets/key-ring.js';
-import { sealPrivateKey } from '../tls-material/private-key.js';
+import { sealPrivateKey } from '../certificates/private-key.js';
 import type { TlsMaterialService } from '../tls-material/tls-material.service.js';
 import { type Candidate, candidateOf } from './candidate.js';
 import type { ClientCertificate, ClientCertificatePage } from './client-certificates.contract.js';
@@ -69,6 +69,8 @@ export class ClientCertificatesService {
   }
 
   async activate(actor: Actor, id: string, ifMatch: string | undefined): Promise<VersionedCertificate> {
+    const known = await this.parts.certificates.find(id);
+    if (known?.active && (ifMatch === undefined || matchesVersion(ifMatch, known.version))) return this.shown(known); // nothing to change, or to record
     const row = await changeResource(this.parts.database, actor, {
       type: TYPE,
       id,
@@ -123,9 +125,13 @@ export class ClientCertificatesService {
   }
 
   private async makeActive(tx: Tx, actor: Actor, id: string): Promise<ClientCertificateRow> {
-    const replaced = await this.parts.material.activate(tx, id);
-    await this.parts.certificates.markActivated(tx, id, actor.name, replaced);
-    return found(await this.parts.certificates.find(id, tx), id);
+    const { certificates, material } = this.parts;
+    const activeId = await material.lock(tx);
+    const replaced = activeId === null || activeId === id ? null : await certificates.find(activeId, tx);
+    await material.activate(tx, id);
+    await certificates.markActivated(tx, id, actor.name, replaced?.id ?? null);
+    if (replaced !== null) await recordUpdated(tx, actor, { type: TYPE, id: replaced.id, describe }, replaced, found(await certificates.find(replaced.id, tx), replaced.id));
+    return found(await certificates.find(id, tx), id);
   }
 
   private async lock(tx: Tx, id: string): Promise<ClientCertificateRow> {

@@ -1,4 +1,3 @@
-import { daysUntil } from '../certificates/present.js';
 import type { Database, Tx } from '../db/client.js';
 import type { ClientCertificatesRepository, ExpiringCertificate } from './client-certificates.repository.js';
 
@@ -30,8 +29,8 @@ export class ExpiryWatch {
   }
 }
 
-const announcementOf = ({ id, facts: { subject, thumbprintSha256, validTo } }: ExpiringCertificate): OwnEvent => ({
+const announcementOf = ({ id, facts: { subject, thumbprintSha256, validTo }, daysRemaining }: ExpiringCertificate): OwnEvent => ({
   type: 'CertificateExpiring',
   objectId: id,
-  properties: { CertificateSubject: subject, CertificateThumbprint: thumbprintSha256, ExpirationDate: validTo, DaysRemaining: Math.max(0, daysUntil(validTo)) },
+  properties: { CertificateSubject: subject, CertificateThumbprint: thumbprintSha256, ExpirationDate: validTo, DaysRemaining: daysRemaining },
 });

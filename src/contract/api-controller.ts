@@ -14,9 +14,9 @@ export abstract class ApiController extends Controller {
     return resource;
   }
 
-  /** Answers with a file at once; tsoa adds nothing to an answer that was sent. */
-  protected file(req: ApiRequest, { mediaType, fileName, bytes }: { mediaType: string; fileName: string; bytes: Buffer }, version: number): void {
-    req.res!.status(200).set({ ...this.getHeaders(), ETag: etagOf(version), 'Content-Type': mediaType, 'Content-Disposition': `attachment; filename="${fileName}"` }).send(bytes);
+  /** Answers with a file at once; tsoa adds nothing to an answer that was sent. It has no ETag: that of the resource is for its JSON (RFC 9110 §8.8.1). */
+  protected file(req: ApiRequest, { mediaType, fileName, bytes }: { mediaType: string; fileName: string; bytes: Buffer }): void {
+    req.res!.status(200).set({ ...this.getHeaders(), 'Content-Type': mediaType, 'Content-Disposition': `attachment; filename="${fileName}"` }).send(bytes);
   }
 
   /** 201 or 202: a resource that now exists at `location`; 200 when it was there before. */

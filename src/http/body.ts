@@ -1,12 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import express, { type RequestHandler } from 'express';
 import multer from 'multer';
+import { fileTooLarge, MAX_FILE_BYTES } from '../contract/file-limit.js';
 import { MailroomError } from '../errors.js';
 
-const MIB = 1024 * 1024;
-const JSON_LIMIT = MIB;
-/** Where the body holds a file of up to 1 MiB in base64. */
-const FILE_IN_JSON_LIMIT = 2 * MIB;
+const JSON_LIMIT = 1024 * 1024;
+/** Where the body holds a file in base64. */
+const FILE_IN_JSON_LIMIT = 2 * MAX_FILE_BYTES;
 const TAKES_A_FILE = /^\/(client|trusted)-certificates\/?$/i;
 const UPLOAD = /^\/(client|trusted)-certificates\/upload\/?$/i;
 
@@ -23,7 +23,8 @@ export const onlyKnownType: RequestHandler = (req, _res, next) => {
 export const readJson: RequestHandler = (req, res, next) => (TAKES_A_FILE.test(req.path) ? jsonWithFile : json)(req, res, next);
 
 const json = jsonUpTo(JSON_LIMIT);
-const jsonWithFile: RequestHandler = (req, res, next) => jsonUpTo(FILE_IN_JSON_LIMIT)(req, res, (error?: unknown) => next(isTooLarge(error) ? fileTooLarge() : error));
+const largeJson = jsonUpTo(FILE_IN_JSON_LIMIT);
+const jsonWithFile: RequestHandler = (req, res, next) => largeJson(req, res, (error?: unknown) => next(isTooLarge(error) ? fileTooLarge('/certificate') : error));
 
 function jsonUpTo(limit: number): RequestHandler {
   return express.json({
@@ -37,10 +38,7 @@ function jsonUpTo(limit: number): RequestHandler {
 
 const isTooLarge = (error: unknown): boolean => (error as { type?: string } | undefined)?.type === 'entity.too.large';
 
-export const fileTooLarge = (): MailroomError =>
-  new MailroomError('tooLarge', 'FILE_TOO_LARGE', 'A certificate file may have 1 MiB at most. Leave out what is not needed: one certificate has a few kilobytes.');
-
-const form = multer({ storage: multer.memoryStorage(), limits: { fileSize: MIB, files: 1, fields: 1, fieldSize: 8 * 1024, fieldNameSize: 100, parts: 2, headerPairs: 20 } });
+const form = multer({ storage: multer.memoryStorage(), limits: { fileSize: MAX_FILE_BYTES, files: 1, fields: 1, fieldSize: 8 * 1024, fieldNameSize: 100, parts: 2, headerPairs: 20 } });
 
 /**
  * Reads multipart/form-data into memory: one file, and one text beside it. tsoa calls it once the role of the key was looked at. Whatever is
@@ -49,12 +47,17 @@ const form = multer({ storage: multer.memoryStorage(), limits: { fileSize: MIB, 
 export const uploads = {
   fields: (files: multer.Field[]): RequestHandler => {
     const read = form.fields(files);
-    return (req, res, next) => read(req, res, (error?: unknown) => next(error === undefined || error === null ? undefined : formFault(error as multer.MulterError)));
+    return (req, res, next) => read(req, res, (error?: unknown) => {
+      // Multer passes a request without a body by, and tsoa looks into what is not there.
+      req.files ??= {};
+      req.body ??= {};
+      next(error === undefined || error === null ? undefined : formFault(error as multer.MulterError));
+    });
   },
 } as multer.Multer;
 
 function formFault(error: multer.MulterError): MailroomError {
-  if (error.code === 'LIMIT_FILE_SIZE') return fileTooLarge();
+  if (error.code === 'LIMIT_FILE_SIZE') return fileTooLarge('/file');
   const pointer = error.field === undefined ? '' : `/${error.field.slice(0, 100)}`;
   const message = FORM_FAULTS[error.code] ?? 'is no complete multipart/form-data: check its boundary, and send it again';
   return new MailroomError('invalid', 'FORM_INVALID', `${pointer || 'The body'} ${message}.`, [{ pointer, message }], { cause: error });
@@ -63,7 +66,9 @@ function formFault(error: multer.MulterError): MailroomError {
 const FORM_FAULTS: Partial<Record<string, string>> = {
   LIMIT_UNEXPECTED_FILE: 'is not expected: send one file, as the part "file"',
   LIMIT_FILE_COUNT: 'has more than one file: send one, as the part "file"',
-  LIMIT_FIELD_COUNT: 'has more parts than are known: a file, and perhaps a passphrase',
-  LIMIT_PART_COUNT: 'has more parts than are known: a file, and perhaps a passphrase',
+  LIMIT_FIELD_COUNT: 'has more parts than this operation takes, or one of them twice',
+  LIMIT_PART_COUNT: 'has more parts than this operation takes, or one of them twice',
+  LIMIT_FIELD_KEY: 'has a part with a name of more than 100 characters',
+  MISSING_FIELD_NAME: 'has a part without a name',
   LIMIT_FIELD_VALUE: 'is too long',
 };

@@ -4,8 +4,9 @@ import * as pkijs from 'pkijs';
 import { parseBer } from './asn1.js';
 import { formatDistinguishedName } from './distinguished-name.js';
 import { ipAddressText } from './ip-address.js';
-import { keyTypeOf } from './key-pair.js';
-import { unreadable } from './pki-fault.js';
+import { excessOf, keyTypeOf } from './key-pair.js';
+import { PkiFault, unreadable } from './pki-fault.js';
+import { publicKeyOf } from './public-key.js';
 
 /** What a certificate says, as plain data. */
 export interface CertificateFacts {
@@ -39,26 +40,31 @@ const PURPOSES: Record<string, string> = {
   '1.3.6.1.5.5.7.3.1': 'serverAuth', '1.3.6.1.5.5.7.3.2': 'clientAuth', '1.3.6.1.5.5.7.3.3': 'codeSigning', '1.3.6.1.5.5.7.3.4': 'emailProtection',
   '1.3.6.1.5.5.7.3.8': 'timeStamping', '1.3.6.1.5.5.7.3.9': 'OCSPSigning', '2.5.29.37.0': 'anyExtendedKeyUsage',
 };
+/** Every process keeps each, and every answer that lists them holds each. */
+const MAX_BYTES = 64 * 1024;
 const MAX_NAMES = 100;
+/** Characters of a distinguished name that are kept: real ones have 200 at most. */
+const LONGEST_NAME = 2_000;
 
 /** @throws PkiFault CERTIFICATE_UNREADABLE */
 export function certificateFacts(der: Buffer): CertificateFacts {
+  if (der.length > MAX_BYTES) throw new PkiFault('CERTIFICATE_TOO_LARGE', `The file holds a certificate of ${der.length} bytes; ${MAX_BYTES} are the most. A usual one has 2,000.`);
   try {
     return factsOf(new X509Certificate(der), new pkijs.Certificate({ schema: parseBer(der) }));
   } catch (cause) {
-    throw unreadable('The file holds a certificate that is damaged. Export it again.', cause);
+    throw cause instanceof PkiFault ? cause : unreadable('The file holds a certificate that is damaged. Export it again.', cause);
   }
 }
 
 function factsOf(certificate: X509Certificate, parsed: pkijs.Certificate): CertificateFacts {
   return {
-    subject: formatDistinguishedName(new Uint8Array(parsed.subject.valueBeforeDecode)),
-    issuer: formatDistinguishedName(new Uint8Array(parsed.issuer.valueBeforeDecode)),
+    subject: nameOf(parsed.subject),
+    issuer: nameOf(parsed.issuer),
     serialNumber: certificate.serialNumber,
     thumbprintSha256: certificate.fingerprint256.replaceAll(':', ''),
     thumbprintSha1: certificate.fingerprint.replaceAll(':', ''),
-    validFrom: parsed.notBefore.value.toISOString(),
-    validTo: parsed.notAfter.value.toISOString(),
+    validFrom: moment(certificate.validFrom, parsed.notBefore),
+    validTo: moment(certificate.validTo, parsed.notAfter),
     keyType: keyType(certificate),
     subjectAltNames: alternativeNames(extensionOf(parsed, OID.subjectAltName)),
     keyUsage: keyUsages(extensionOf(parsed, OID.keyUsage)),
@@ -67,6 +73,8 @@ function factsOf(certificate: X509Certificate, parsed: pkijs.Certificate): Certi
     isSelfSigned: isSelfSigned(certificate),
   };
 }
+
+const nameOf = ({ valueBeforeDecode }: pkijs.RelativeDistinguishedNames): string => oneLine(formatDistinguishedName(new Uint8Array(valueBeforeDecode)), LONGEST_NAME);
 
 /** Issued by itself: the same name, and its own key verifies it. (OpenSSL's own check asks for a CA's key usage too, which servers' certificates lack.) */
 export function isSelfSigned(certificate: X509Certificate): boolean {
@@ -77,12 +85,18 @@ export function isSelfSigned(certificate: X509Certificate): boolean {
   }
 }
 
+/** RFC 5280 §4.1.2.5. OpenSSL and pkijs read times that are none (month 13, no Z) in different ways. */
+function moment(text: string, { value }: pkijs.Time): string {
+  if (Date.parse(text) === value.getTime()) return value.toISOString();
+  throw unreadable('The file holds a certificate with a date that is none. Have it issued again.');
+}
+
 function keyType(certificate: X509Certificate): string {
-  try {
-    return keyTypeOf(certificate.publicKey);
-  } catch {
-    return 'unknown';
-  }
+  const key = publicKeyOf(certificate);
+  if (key === null) return 'unknown';
+  const excess = excessOf(key);
+  if (excess !== null) throw new PkiFault('CERTIFICATE_KEY_UNUSUAL', `The file holds a certificate that is not safe to compute with. ${excess}`);
+  return keyTypeOf(key);
 }
 
 function extensionOf({ extensions = [] }: pkijs.Certificate, oid: string): asn1js.AsnType | null {
@@ -98,16 +112,25 @@ function keyUsages(value: asn1js.AsnType | null): string[] {
 
 function purposes(value: asn1js.AsnType | null): string[] {
   if (value === null) return [];
-  return new pkijs.ExtKeyUsage({ schema: value }).keyPurposes.slice(0, MAX_NAMES).map((oid) => PURPOSES[oid] ?? oid);
+  return new pkijs.ExtKeyUsage({ schema: value }).keyPurposes.map((oid) => PURPOSES[oid] ?? oid);
 }
 
 function alternativeNames(value: asn1js.AsnType | null): string[] {
   if (value === null) return [];
-  return new pkijs.GeneralNames({ schema: value }).names.slice(0, MAX_NAMES).map(nameText);
+  return namesOf(value).slice(0, MAX_NAMES).map(nameText);
+}
+
+/** pkijs does not know names of X.400 and EDI: a certificate with one of them shows none. */
+function namesOf(schema: asn1js.AsnType): pkijs.GeneralName[] {
+  try {
+    return new pkijs.GeneralNames({ schema }).names;
+  } catch {
+    return [];
+  }
 }
 
 /** Whoever made the certificate chose these texts: they stay one line. */
-const oneLine = (text: unknown): string => String(text).toWellFormed().replace(/[\p{Cc}\u2028\u2029]/gu, '\uFFFD').slice(0, 300);
+const oneLine = (text: unknown, longest = 300): string => String(text).slice(0, longest).toWellFormed().replace(/[\p{Cc}\u2028\u2029]/gu, '\uFFFD');
 
 /** RFC 5280 §4.2.1.6, with the words of OpenSSL. */
 function nameText({ type, value }: pkijs.GeneralName): string {

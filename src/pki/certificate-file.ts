@@ -3,7 +3,8 @@ import type * as asn1js from 'asn1js';
 import * as pkijs from 'pkijs';
 import { numberedOid, parseBer } from './asn1.js';
 import { type CertificateFacts, certificateFacts } from './certificate-facts.js';
-import { passwordBasedCipher } from './pbe.js';
+import { canSign, excessOf } from './key-pair.js';
+import { passwordBasedCipher, WorkBudget } from './pbe.js';
 import { fromBase64, looksLikePem, type PemBlock, pemBlocks, toPem } from './pem.js';
 import { isPkcs12, type KeyMaterial, readPkcs12 } from './pkcs12.js';
 import { PkiFault, unreadable } from './pki-fault.js';
@@ -26,7 +27,8 @@ export const MAX_CERTIFICATES = 200;
 
 const SIGNED_DATA = '1.2.840.113549.1.7.2';
 const CERTIFICATE_LABELS = new Set(['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE']);
-const KEY_LABELS = new Set(['PRIVATE KEY', 'ENCRYPTED PRIVATE KEY', 'RSA PRIVATE KEY', 'EC PRIVATE KEY']);
+/** The labels of private keys, and the form of their DER. */
+const DER_TYPES: Readonly<Record<string, 'pkcs8' | 'pkcs1' | 'sec1'>> = { 'PRIVATE KEY': 'pkcs8', 'ENCRYPTED PRIVATE KEY': 'pkcs8', 'RSA PRIVATE KEY': 'pkcs1', 'EC PRIVATE KEY': 'sec1' };
 const SEQUENCE_TAG = 0x30;
 
 /** How the format was found out, and what is in the file. */
@@ -41,13 +43,21 @@ type Content = KeyMaterial & Pick<CertificateFile, 'format'>;
 export function readCertificateFile(bytes: Buffer, passphrase: string | null): CertificateFile {
   const { format, certificates, privateKeys } = contentOf(bytes, passphrase);
   const different = [...new Map(certificates.map((der) => [der.toString('base64'), der])).values()];
-  if (different.length > MAX_CERTIFICATES) throw new PkiFault('CERTIFICATES_TOO_MANY', `The file holds ${different.length} certificates; ${MAX_CERTIFICATES} are taken at once. Split it.`);
+  if (different.length > MAX_CERTIFICATES) throw tooMany(different.length);
   if (different.length === 0) throw unreadable('There is no certificate in the file.');
   return {
     format,
     certificates: different.map((der) => ({ pem: toPem('CERTIFICATE', certificateBytes(der)), facts: certificateFacts(certificateBytes(der)) })),
-    privateKeys: [...new Set(privateKeys.map((key) => key.export({ type: 'pkcs8', format: 'pem' })))] as string[],
+    privateKeys: [...new Set(privateKeys.map(usableKey))],
   };
+}
+
+/** @throws PkiFault when computing with the key could take for ever, or leads nowhere */
+function usableKey(key: KeyObject): string {
+  const excess = excessOf(key);
+  if (excess !== null) throw new PkiFault('CERTIFICATE_KEY_UNUSUAL', `The private key in the file is not safe to compute with. ${excess}`);
+  if (!canSign(key)) throw new PkiFault('CERTIFICATE_UNUSABLE', 'The private key in the file cannot sign: it is damaged, or of a kind that TLS does not use. Export it again.');
+  return key.export({ type: 'pkcs8', format: 'pem' }) as string;
 }
 
 /** Without what OpenSSL's "trusted" form adds behind it. */
@@ -60,7 +70,7 @@ function certificateBytes(der: Buffer): Buffer {
 }
 
 function contentOf(bytes: Buffer, passphrase: string | null): Content {
-  const text = textOf(bytes);
+  const text = textOf(bytes).replace(/^\xef\xbb\xbf/, ''); // the mark of UTF-8, as it reads here
   if (looksLikePem(text)) return pemContent(pemBlocks(text), passphrase);
   if (bytes[0] === SEQUENCE_TAG) return binaryContent(bytes, passphrase);
   const decoded = fromBase64(text);
@@ -80,17 +90,32 @@ function pemContent(blocks: PemBlock[], passphrase: string | null): Content {
     return CERTIFICATE_LABELS.has(label) ? [der] : [];
   });
   if (certificates.length === 0) throw withoutCertificate(blocks.map(({ label }) => label));
-  return { format: 'pem', certificates, privateKeys: blocks.filter(({ label }) => KEY_LABELS.has(label)).map((block) => privateKey(block, passphrase)) };
+  const budget = new WorkBudget();
+  const keyBlocks = [...new Map(blocks.filter(({ label }) => label in DER_TYPES).map((block) => [block.text, block])).values()];
+  return { format: 'pem', certificates, privateKeys: keyBlocks.map((block) => privateKey(block, passphrase, budget)) };
 }
 
 function binaryContent(der: Buffer, passphrase: string | null): Content {
-  if (isCertificate(der)) return { format: 'der', certificates: [der], privateKeys: [] };
+  if (isCertificate(der)) return { format: 'der', certificates: certificatesInRow(der), privateKeys: [] };
   const root = parseBer(der);
-  if (isPkcs12(root)) return { format: 'pkcs12', ...known(() => readPkcs12(der, passphrase)) };
+  if (isPkcs12(root)) return { format: 'pkcs12', ...orUnreadable(() => readPkcs12(der, passphrase)) };
   if (numberedOid((root as asn1js.Sequence).valueBlock.value[0]) === SIGNED_DATA) return { format: 'pkcs7', certificates: pkcs7Certificates(root), privateKeys: [] };
   if (isRequest(root)) throw withoutCertificate(['CERTIFICATE REQUEST']);
   throw unreadable('The file is neither a certificate nor a PKCS#12 file, or it is damaged.');
 }
+
+/** One after the other, as `cat` puts them together; line ends behind the last do no harm. */
+function certificatesInRow(der: Buffer): Buffer[] {
+  const certificates: Buffer[] = [];
+  for (let rest = der; rest.length > 0; rest = rest.subarray(certificates.at(-1)!.length)) {
+    if (/^\s+$/.test(rest.toString('latin1'))) break;
+    if (certificates.length === MAX_CERTIFICATES) throw tooMany('more');
+    certificates.push(certificateBytes(rest));
+  }
+  return certificates;
+}
+
+const tooMany = (count: number | 'more'): PkiFault => new PkiFault('CERTIFICATES_TOO_MANY', `The file holds ${count} certificates; ${MAX_CERTIFICATES} are taken at once. Split it.`);
 
 function isCertificate(der: Buffer): boolean {
   try {
@@ -111,31 +136,36 @@ function isRequest(root: asn1js.AsnType): boolean {
 
 /** The certificates of a "degenerate" SignedData (RFC 5652 §5.1), as Windows' certificate authorities hand them out. */
 function pkcs7Certificates(root: asn1js.AsnType): Buffer[] {
-  return known(() => {
+  return orUnreadable(() => {
     const content = new pkijs.ContentInfo({ schema: root }).content as asn1js.AsnType;
     const { certificates = [] } = new pkijs.SignedData({ schema: content });
     return certificates.filter((one) => one instanceof pkijs.Certificate).map((one) => Buffer.from(one.toSchema().toBER()));
   });
 }
 
-function privateKey({ label, der, text }: PemBlock, passphrase: string | null): KeyObject {
+function privateKey({ label, der, text, encrypted }: PemBlock, passphrase: string | null, budget: WorkBudget): KeyObject {
   // How much work it asks for is bounded before OpenSSL does it.
-  if (label === 'ENCRYPTED PRIVATE KEY') known(() => passwordBasedCipher(new pkijs.PKCS8ShroudedKeyBag({ schema: parseBer(der) }).encryptionAlgorithm));
+  if (label === 'ENCRYPTED PRIVATE KEY') budget.take(orUnreadable(() => passwordBasedCipher(new pkijs.PKCS8ShroudedKeyBag({ schema: parseBer(der) }).encryptionAlgorithm)).rounds);
   try {
-    return createPrivateKey({ key: text, format: 'pem', ...(passphrase !== null && { passphrase }) });
+    // The very bytes that were looked at, and not a text that OpenSSL might read in another way.
+    const source = encrypted ? { key: text, format: 'pem' as const } : { key: der, format: 'der' as const, type: DER_TYPES[label]! };
+    return createPrivateKey({ ...source, ...(passphrase && { passphrase }) });
   } catch (cause) {
-    throw keyFault(cause, text, passphrase);
+    throw keyFault(cause, encrypted || label === 'ENCRYPTED PRIVATE KEY', passphrase);
   }
 }
 
-function keyFault(cause: unknown, text: string, passphrase: string | null): PkiFault {
-  if (!text.includes('ENCRYPTED')) return unreadable('The private key in the file is damaged. Export it again.', cause);
-  if (passphrase === null) return new PkiFault('CERTIFICATE_PASSPHRASE_REQUIRED', 'A passphrase is needed: the private key in the file is encrypted.', 'passphrase', { cause });
+function keyFault(cause: unknown, encrypted: boolean, passphrase: string | null): PkiFault {
+  if (!encrypted) return unreadable('The private key in the file is damaged. Export it again.', cause);
+  if (/UNSUPPORTED|UNKNOWN_CIPHER/i.test(`${(cause as { code?: string }).code} ${(cause as Error).message}`)) {
+    return new PkiFault('CERTIFICATE_ENCRYPTION_UNSUPPORTED', 'The private key in the file is encrypted by a scheme that is not safe any more. Export it with AES-256.', 'certificate', { cause });
+  }
+  if (!passphrase) return new PkiFault('CERTIFICATE_PASSPHRASE_REQUIRED', 'A passphrase is needed: the private key in the file is encrypted.', 'passphrase', { cause });
   return new PkiFault('CERTIFICATE_PASSPHRASE_WRONG', 'The passphrase is wrong: it does not open the private key in the file.', 'passphrase', { cause });
 }
 
 /** Whatever else a parser throws means that the file is damaged. */
-function known<T>(read: () => T): T {
+function orUnreadable<T>(read: () => T): T {
   try {
     return read();
   } catch (cause) {
@@ -153,9 +183,11 @@ function withoutCertificate(labels: string[]): PkiFault {
 
 /** The certificates of a PEM text, each in PEM; what cannot be read is left out. For files that an operator gave at the start. */
 export function certificatesIn(text: string): string[] {
-  try {
-    return pemBlocks(text).filter(({ label, der }) => CERTIFICATE_LABELS.has(label) && isCertificate(der)).map(({ der }) => toPem('CERTIFICATE', certificateBytes(der)));
-  } catch {
-    return [];
-  }
+  return text.split(/(?=-----BEGIN )/).flatMap((part) => {
+    try {
+      return pemBlocks(part).filter(({ label }) => CERTIFICATE_LABELS.has(label)).map(({ der }) => toPem('CERTIFICATE', certificateBytes(der)));
+    } catch {
+      return [];
+    }
+  });
 }

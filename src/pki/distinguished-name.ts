@@ -42,7 +42,10 @@ const TYPES: Record<string, AttributeType> = {
   '1.2.840.113549.1.9.1': { names: ['emailAddress', 'E', 'EMAIL'], longest: 255, encoding: 'ia5' },
 };
 const OID_BY_NAME = new Map(Object.entries(TYPES).flatMap(([oid, { names }]) => names.map((name) => [name.toLowerCase(), oid] as const)));
-const NUMERIC_OID = /^[0-2](\.(0|[1-9]\d{0,18})){1,30}$/;
+/** X.660: the second arc is below 40 under the roots 0 and 1. What is larger than 31 bits no tool writes the same way. */
+const NUMERIC_OID = /^([01]\.([1-3]?\d)|2\.(0|[1-9]\d{0,9}))(\.(0|[1-9]\d{0,9})){0,30}$/;
+const LARGEST_ARC = 0x7fffffff;
+const isNumericOid = (text: string): boolean => NUMERIC_OID.test(text) && text.split('.').every((arc) => Number(arc) <= LARGEST_ARC);
 
 /**
  * Reads the text form of a name (RFC 4514): `CN=mailroom,O=Example\, Ltd,C=DE`. Spaces around the separators are passed over, as RFC 2253 did.
@@ -74,9 +77,10 @@ export function formatDistinguishedName(der: Uint8Array): string {
 }
 
 /** @throws PkiFault DISTINGUISHED_NAME_INVALID when a value cannot stand in a certificate */
-export function refuseInvalid({ type, value }: NameAttribute): void {
+export function refuseInvalid({ type, value: given }: NameAttribute): void {
   const { names: [name], longest = 255, encoding = 'utf8' } = TYPES[type] ?? { names: [type] };
-  if (typeof value !== 'string') return;
+  const value = typeof given === 'string' ? given : textOf(TYPES[type] && parseBer(given.der));
+  if (value === null) return;
   const length = [...value].length;
   if (length === 0) throw fault(`${name} has no value`);
   if (name === 'C' && !/^[A-Za-z]{2}$/.test(value)) throw fault('C must be a country code of two letters, such as DE (ISO 3166)');
@@ -98,14 +102,14 @@ class Reader {
   attribute(): NameAttribute {
     this.spaces();
     const [name] = /^[A-Za-z0-9.-]*/.exec(this.text.slice(this.at))!;
-    const type = OID_BY_NAME.get(name.toLowerCase()) ?? (NUMERIC_OID.test(name) ? name : null);
+    const type = OID_BY_NAME.get(name.toLowerCase()) ?? (isNumericOid(name) ? name : null);
     if (type === null) throw this.fault(name === '' ? this.hint() : `${name} is not a known attribute; write it as an object identifier`);
     this.at += name.length;
     this.spaces();
     if (this.text[this.at] !== '=') throw this.fault('an equals sign is missing');
     this.at += 1;
     this.spaces();
-    return { type, value: this.text[this.at] === '#' ? { der: this.hexValue() } : this.stringValue() };
+    return { type, value: this.text[this.at] === '#' ? { der: this.hexValue(type) } : this.stringValue() };
   }
 
   separator(): ',' | '+' {
@@ -115,15 +119,11 @@ class Reader {
     return found;
   }
 
-  private hexValue(): Buffer {
+  private hexValue(type: string): Buffer {
     const [, hex = ''] = /^#([0-9A-Fa-f]*)/.exec(this.text.slice(this.at))!;
     if (hex === '' || hex.length % 2 > 0) throw this.fault('pairs of hexadecimal digits must follow the #');
     const der = Buffer.from(hex, 'hex');
-    try {
-      parseBer(der);
-    } catch {
-      throw this.fault('what follows the # is not a DER value');
-    }
+    if (!isDer(der, TYPES[type] !== undefined)) throw this.fault(`what follows the # is not a value in DER${TYPES[type] === undefined ? '' : ' that holds text'}`);
     this.at += 1 + hex.length;
     this.spaces();
     return der;
@@ -174,7 +174,7 @@ class Reader {
   }
 
   private fault(message: string): PkiFault {
-    return fault(`at character ${this.at + 1} ${message}`);
+    return fault(`at character ${this.at + 1}: ${message}`);
   }
 }
 
@@ -197,10 +197,23 @@ function encodeText(type: string, text: string): asn1js.AsnType {
 function formatAttribute(attribute: asn1js.Sequence): string {
   const [oid, value] = attribute.valueBlock.value;
   const type = oid === undefined ? '' : numberedOid(oid);
-  const text = (value as { getValue?: () => unknown } | undefined)?.getValue?.();
+  const text = textOf(value);
   const name = TYPES[type]?.names[0] ?? type;
-  if (typeof text === 'string' && TYPES[type] !== undefined) return `${name}=${escaped(text)}`;
+  if (text !== null && TYPES[type] !== undefined) return `${name}=${escaped(text)}`;
   return `${name}=#${value === undefined ? '' : Buffer.from(value.toBER()).toString('hex')}`;
+}
+
+/** RFC 5280 §4.1.2.4 and what old authorities use besides; null: no text. Whoever made a certificate chose it: halves of surrogate pairs are mended. */
+const textOf = (value: unknown): string | null =>
+  value instanceof asn1js.BaseStringBlock && !(value instanceof asn1js.UTCTime) && !(value instanceof asn1js.GeneralizedTime) ? value.getValue().toWellFormed() : null;
+
+function isDer(bytes: Buffer, mustBeText: boolean): boolean {
+  try {
+    const value = parseBer(bytes);
+    return Buffer.from(value.toBER()).equals(bytes) && (!mustBeText || (textOf(value) ?? '\uFFFD').indexOf('\uFFFD') < 0);
+  } catch {
+    return false;
+  }
 }
 
 /** RFC 4514 §2.4; control characters too, so that it stays one line. */
@@ -208,7 +221,6 @@ const escaped = (text: string): string =>
   text
     .replace(/["+,;<>\\]/g, '\\$&')
     .replace(/[\p{Cc}\u2028\u2029]/gu, (character) => [...Buffer.from(character)].map((byte) => `\\${byte.toString(16).padStart(2, '0')}`).join(''))
-    .replace(/^[ #]/, '\\$&')
-    .replace(/ $/, '\\ ');
+    .replace(/^[ #]|(?<!^) $/g, '\\$&');
 
 const fault = (message: string): PkiFault => new PkiFault('DISTINGUISHED_NAME_INVALID', `${message[0]!.toUpperCase()}${message.slice(1)}.`, 'subject');

@@ -1,4 +1,4 @@
-import { type KeyObject, webcrypto } from 'node:crypto';
+import { createPublicKey, type KeyObject, sign, verify, webcrypto } from 'node:crypto';
 
 /** The keys that Mailroom makes. */
 export type KeyType = 'rsa2048' | 'rsa3072' | 'rsa4096' | 'ecP256' | 'ecP384';
@@ -44,6 +44,27 @@ export function keyTypeOf(key: KeyObject): string {
   const asymmetricKeyType: string = key.asymmetricKeyType ?? 'unknown';
   if (asymmetricKeyType === 'ec') return CURVES[namedCurve ?? ''] ?? `ec-${namedCurve ?? 'unknown'}`;
   return modulusLength === undefined ? asymmetricKeyType : `${asymmetricKeyType.replace('-', '')}${modulusLength}`;
+}
+
+const LONGEST_RSA = 8192;
+const LARGEST_EXPONENT = 2n ** 32n;
+
+/** Why computing with a key could take for ever, or prove nothing, in a sentence; null when it is one of usual size. To be asked of every key from outside. */
+export function excessOf(key: KeyObject): string | null {
+  const { modulusLength = 0, publicExponent = 65_537n } = key.asymmetricKeyDetails ?? {};
+  if (modulusLength > LONGEST_RSA) return `It has an RSA key of ${modulusLength} bits; ${LONGEST_RSA} are the most.`;
+  return publicExponent < 3n || publicExponent > LARGEST_EXPONENT ? 'It has an RSA key with an unusual public exponent; 65537 is usual.' : null;
+}
+
+/** Whether a private key can sign what its public key verifies: one that was damaged, or made up, cannot. */
+export function canSign(key: KeyObject): boolean {
+  try {
+    const digest = /^ed/.test(key.asymmetricKeyType ?? '') ? null : 'sha256';
+    const probe = Buffer.from('mailroom');
+    return verify(digest, probe, createPublicKey(key), sign(digest, probe, key));
+  } catch {
+    return false;
+  }
 }
 
 const SHORTEST_RSA = 2048; // NIST SP 800-131A

@@ -1,12 +1,29 @@
-import { createDecipheriv, createHash, createHmac, pbkdf2Sync, timingSafeEqual } from 'node:crypto';
+import { createDecipheriv, createHmac, hash as hashOf, pbkdf2Sync, timingSafeEqual } from 'node:crypto';
 import * as asn1js from 'asn1js';
 import forge from 'node-forge';
 import * as pkijs from 'pkijs';
 import { numberOf, octetsOf } from './asn1.js';
-import { PkiFault } from './pki-fault.js';
+import { PkiFault, unreadable } from './pki-fault.js';
 
 /** OpenSSL writes 2,048, Windows 2,000, GnuTLS some 10,000, NSS up to 600,000. */
 const MAX_ITERATIONS = 1_000_000;
+/** Of a file as a whole: some 12 s of work, within the 20 s that a file may take. */
+const MAX_ROUNDS = 10_000_000;
+const MAX_DERIVATIONS = 50;
+
+/** What deriving the keys of a file costs, counted before each is derived. */
+export class WorkBudget {
+  private rounds = 0;
+  private derivations = 0;
+
+  /** @throws PkiFault CERTIFICATE_ITERATIONS_TOO_MANY */
+  take(rounds: number): void {
+    this.rounds += rounds;
+    this.derivations += 1;
+    if (this.rounds <= MAX_ROUNDS && this.derivations <= MAX_DERIVATIONS) return;
+    throw new PkiFault('CERTIFICATE_ITERATIONS_TOO_MANY', 'The file asks for far more work to decrypt it than any real one. Export it again with the usual settings, with one key only.');
+  }
+}
 
 /** A passphrase as the schemes take it. */
 export interface Passphrase {
@@ -24,7 +41,8 @@ export function readingsOf(passphrase: string): Passphrase[] {
 }
 
 export interface PasswordBasedCipher {
-  iterations: number;
+  /** How often its key derivation hashes. */
+  rounds: number;
   /** @throws when the passphrase is not the right one, which the padding tells most of the time */
   decrypt(data: Buffer, passphrase: Passphrase): Buffer;
 }
@@ -34,11 +52,11 @@ const PBKDF2 = '1.2.840.113549.1.5.12';
 const PRFS: Record<string, string> = {
   '1.2.840.113549.2.7': 'sha1', '1.2.840.113549.2.8': 'sha224', '1.2.840.113549.2.9': 'sha256', '1.2.840.113549.2.10': 'sha384', '1.2.840.113549.2.11': 'sha512',
 };
-const CIPHERS: Record<string, { name: string; keyBytes: number }> = {
-  '2.16.840.1.101.3.4.1.2': { name: 'aes-128-cbc', keyBytes: 16 },
-  '2.16.840.1.101.3.4.1.22': { name: 'aes-192-cbc', keyBytes: 24 },
-  '2.16.840.1.101.3.4.1.42': { name: 'aes-256-cbc', keyBytes: 32 },
-  '1.2.840.113549.3.7': { name: 'des-ede3-cbc', keyBytes: 24 },
+const CIPHERS: Record<string, { name: string; keyBytes: number; ivBytes: number }> = {
+  '2.16.840.1.101.3.4.1.2': { name: 'aes-128-cbc', keyBytes: 16, ivBytes: 16 },
+  '2.16.840.1.101.3.4.1.22': { name: 'aes-192-cbc', keyBytes: 24, ivBytes: 16 },
+  '2.16.840.1.101.3.4.1.42': { name: 'aes-256-cbc', keyBytes: 32, ivBytes: 16 },
+  '1.2.840.113549.3.7': { name: 'des-ede3-cbc', keyBytes: 24, ivBytes: 8 },
 };
 /** RFC 7292 appendix C. RC2 is not in the OpenSSL of Node.js. */
 const LEGACY: Record<string, { name: string; keyBytes: number }> = {
@@ -60,7 +78,7 @@ export function passwordBasedCipher(algorithm: pkijs.AlgorithmIdentifier): Passw
   const [salt, count] = partsOf(algorithm.algorithmParams);
   const [saltBytes, iterations] = [octetsOf(salt), bounded(numberOf(count))];
   return {
-    iterations: 2 * iterations,
+    rounds: iterations * (blocks(legacy.keyBytes, 'sha1') + blocks(LEGACY_IV_BYTES, 'sha1')),
     decrypt: (data, { bmp }) => {
       const derive = (purpose: number, bytes: number): Buffer => pkcs12Key({ hash: 'sha1', passphrase: bmp, salt: saltBytes, purpose, iterations, bytes });
       return decipher(legacy.name, derive(KEY, legacy.keyBytes), derive(IV, LEGACY_IV_BYTES), data);
@@ -79,12 +97,14 @@ function pbes2({ keyDerivationFunc, encryptionScheme }: pkijs.PBES2Params): Pass
   const hash = PRFS[prfId];
   if (hash === undefined) throw unsupported(prfId);
   const iv = octetsOf(encryptionScheme.algorithmParams);
-  return { iterations, decrypt: (data, { utf8 }) => decipher(cipher.name, pbkdf2Sync(utf8, salt, iterations, cipher.keyBytes, hash), iv, data) };
+  if (iv.length !== cipher.ivBytes) throw unreadable('The file is damaged: an initialization vector has the wrong length. Export it again.');
+  return { rounds: iterations * blocks(cipher.keyBytes, hash), decrypt: (data, { utf8 }) => decipher(cipher.name, pbkdf2Sync(utf8, salt, iterations, cipher.keyBytes, hash), iv, data) };
 }
 
 /** The seal of a PKCS#12 file (RFC 7292 §4). */
 export interface Mac {
-  iterations: number;
+  /** How often its key derivation hashes. */
+  rounds: number;
   matches(content: Buffer, passphrase: Passphrase): boolean;
 }
 
@@ -96,15 +116,21 @@ export function macOf({ mac, macSalt, iterations: count = 1 }: pkijs.MacData): M
   const hash = HASHES[mac.digestAlgorithm.algorithmId];
   if (hash === undefined) throw unsupported(mac.digestAlgorithm.algorithmId);
   const [iterations, salt, digest] = [bounded(count), octetsOf(macSalt), octetsOf(mac.digest)];
+  if (digest.length !== HASH_BYTES[hash]) throw unreadable('The file is damaged: its seal has the wrong length. Export it again.');
   return {
-    iterations,
+    rounds: iterations,
     matches: (content, { bmp }) => {
       const key = pkcs12Key({ hash, passphrase: bmp, salt, purpose: MAC, iterations, bytes: digest.length });
       const found = createHmac(hash, key).update(content).digest();
-      return found.length === digest.length && timingSafeEqual(found, digest);
+      return timingSafeEqual(found, digest);
     },
   };
 }
+
+const HASH_BYTES: Record<string, number> = { sha1: 20, sha224: 28, sha256: 32, sha384: 48, sha512: 64 };
+
+/** How many outputs of the hash make so many bytes: each costs all the iterations. */
+const blocks = (bytes: number, hash: string): number => Math.ceil(bytes / HASH_BYTES[hash]!);
 
 const [KEY, IV, MAC] = [1, 2, 3];
 
@@ -124,8 +150,8 @@ function pkcs12Key({ hash, passphrase, salt, purpose, iterations, bytes }: Deriv
   const I = Buffer.concat([stretched(salt, v), stretched(passphrase, v)]);
   const derived: Buffer[] = [];
   for (let have = 0; have < bytes; have += derived.at(-1)!.length) {
-    let A = createHash(hash).update(D).update(I).digest();
-    for (let round = 1; round < iterations; round += 1) A = createHash(hash).update(A).digest();
+    let A = hashOf(hash, Buffer.concat([D, I]), 'buffer');
+    for (let round = 1; round < iterations; round += 1) A = hashOf(hash, A, 'buffer');
     derived.push(A);
     const B = stretched(A, v).subarray(0, v);
     for (let block = 0; block < I.length; block += v) addPlusOne(I.subarray(block, block + v), B);
@@ -165,7 +191,7 @@ function partsOf(sequence: unknown): asn1js.AsnType[] {
 
 function bounded(iterations: number): number {
   if (iterations >= 1 && iterations <= MAX_ITERATIONS) return iterations;
-  throw new PkiFault('CERTIFICATE_ITERATIONS_TOO_MANY', `The file asks for ${Number.isNaN(iterations) ? 'an absurd number of' : iterations} iterations to derive a key; 1 to ${MAX_ITERATIONS} are done. Export it again with the usual settings.`);
+  throw new PkiFault('CERTIFICATE_ITERATIONS_TOO_MANY', `The file asks for a number of iterations that no real one does, to derive a key; 1 to ${MAX_ITERATIONS} are done. Export it again with the usual settings.`);
 }
 
 const unsupported = (algorithm: string): PkiFault =>

@@ -5,12 +5,15 @@ export interface PemBlock {
   /** Such as `CERTIFICATE`. */
   label: string;
   der: Buffer;
-  /** The whole block: an old encrypted key has headers in it. */
+  /** By the headers of old: `der` is a ciphertext. */
+  encrypted: boolean;
+  /** The whole block, with its lines as they should be, and with the headers of an old encrypted key. */
   text: string;
 }
 
 const BEGIN = '-----BEGIN ';
 const DASHES = '-----';
+const LABEL = /^([A-Z0-9][A-Z0-9 ]*)-----/;
 const LONGEST_LABEL = 60;
 const LINE_LENGTH = 64; // RFC 7468 §2
 
@@ -30,16 +33,16 @@ export function pemBlocks(text: string): PemBlock[] {
     const end = `-----END ${label}-----`;
     const bodyEnd = text.indexOf(end, bodyStart);
     if (bodyEnd < 0) throw unreadable(`The PEM block "${label}" has no end ("${end}"). The file was cut short: copy it again, as a whole.`);
-    blocks.push({ label, der: decoded(label, text.slice(bodyStart, bodyEnd)), text: `${text.slice(start, bodyEnd)}${end}\n` });
+    blocks.push(blockOf(label, text.slice(bodyStart, bodyEnd)));
     start = bodyEnd;
   }
   return blocks;
 }
 
-export function toPem(label: string, der: Uint8Array): string {
+export function toPem(label: string, der: Uint8Array, headers = ''): string {
   const base64 = Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString('base64');
   const lines = Array.from({ length: Math.ceil(base64.length / LINE_LENGTH) }, (_, index) => base64.slice(index * LINE_LENGTH, (index + 1) * LINE_LENGTH));
-  return [`${BEGIN}${label}-----`, ...lines, `-----END ${label}-----`, ''].join('\n');
+  return [`${BEGIN}${label}-----`, ...(headers === '' ? [] : [headers, '']), ...lines, `-----END ${label}-----`, ''].join('\n');
 }
 
 /** Base64 with line ends and spaces anywhere; null when anything else is in it. */
@@ -49,15 +52,17 @@ export function fromBase64(text: string): Buffer | null {
 }
 
 function labelAt(text: string, start: number): string | null {
-  const end = text.indexOf(DASHES, start);
-  const label = text.slice(start, Math.min(end, start + LONGEST_LABEL));
-  return end - start <= LONGEST_LABEL && /^[A-Z0-9][A-Z0-9 ]*$/.test(label) ? label : null;
+  const [, label = null] = LABEL.exec(text.slice(start, start + LONGEST_LABEL + DASHES.length)) ?? [];
+  return label;
 }
 
-/** Without the headers of RFC 1421 (`Proc-Type: 4,ENCRYPTED`), which an empty line ends. */
-function decoded(label: string, body: string): Buffer {
-  const headers = /^\s*[A-Za-z-]+:/.test(body) ? body.split(/\r?\n[ \t]*\r?\n/, 1)[0]!.length : 0;
-  const der = fromBase64(body.slice(headers));
-  if (der === null) throw unreadable(`The PEM block "${label}" holds characters that do not belong there. Copy the file again, as a whole and unchanged.`);
-  return der;
+/** Headers are those of an old encrypted key (RFC 1421: `Proc-Type: 4,ENCRYPTED`); an empty line ends them. No other is passed on to OpenSSL. */
+const HEADERS = /^Proc-Type: 4,ENCRYPTED\nDEK-Info: [A-Z0-9-]{1,30},[0-9A-Fa-f]{1,64}$/;
+
+function blockOf(label: string, body: string): PemBlock {
+  const [headers] = /^\s*[A-Za-z-]+:/.test(body) ? body.split(/\r?\n[ \t]*\r?\n/, 1) as [string] : [''];
+  const der = fromBase64(body.slice(headers.length));
+  const known = headers.trim().replace(/\r/g, '');
+  if (der === null || (known !== '' && !HEADERS.test(known))) throw unreadable(`The PEM block "${label}" holds characters that do not belong there. Copy the file again, as a whole and unchanged.`);
+  return { label, der, encrypted: known !== '', text: toPem(label, der, known) };
 }

@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import * as asn1js from 'asn1js';
 import * as pkijs from 'pkijs';
 import { numberOf, octetsOf, parseBer } from './asn1.js';
-import { type Mac, macOf, type Passphrase, type PasswordBasedCipher, passwordBasedCipher, readingsOf } from './pbe.js';
+import { type Mac, macOf, type Passphrase, type PasswordBasedCipher, passwordBasedCipher, readingsOf, WorkBudget } from './pbe.js';
 import { PkiFault, unreadable } from './pki-fault.js';
 
 export interface KeyMaterial {
@@ -19,9 +19,6 @@ const OID = {
 const PFX_VERSION = 3;
 const SEQUENCE_TAG = 0x30;
 const MAX_NESTING = 3;
-const MAX_ENCRYPTED_PARTS = 50;
-/** Of all parts together: some seconds of work. */
-const MAX_ITERATIONS = 5_000_000;
 
 /** One part of the file: bags, perhaps encrypted. */
 interface Part {
@@ -31,16 +28,16 @@ interface Part {
 
 /**
  * Reads a PKCS#12 file (RFC 7292) that a passphrase protects: encrypted by PBES2 or by the schemes of old, sealed by a MAC or not at all.
- * How much work the file asks for is looked at before any is done.
+ * How much work a part asks for is looked at before it is done, and for all parts that are in sight before any is.
  * @param passphrase null: none was given, which is tried as an empty one
  * @throws PkiFault
  */
 export function readPkcs12(der: Buffer, passphrase: string | null): KeyMaterial {
   const { content, mac } = opened(der);
   const parts = partsOf(content);
-  const budget = new Budget();
-  budget.take(mac?.iterations ?? 0);
-  parts.forEach(({ cipher }) => budget.take(cipher?.iterations ?? 0));
+  const budget = new WorkBudget();
+  budget.take(mac?.rounds ?? 0);
+  parts.forEach(({ cipher }) => budget.take(cipher?.rounds ?? 0));
   const readings = readingsOf(passphrase ?? '').filter((reading) => mac === null || mac.matches(content, reading));
   for (const reading of readings) {
     const material = attempt(parts, reading, budget);
@@ -51,19 +48,6 @@ export function readPkcs12(der: Buffer, passphrase: string | null): KeyMaterial 
 
 /** PFX begins with its version, which is 3. */
 export const isPkcs12 = (root: asn1js.AsnType): boolean => root instanceof asn1js.Sequence && numberOf(root.valueBlock.value[0]) === PFX_VERSION;
-
-/** Counts the iterations and the encrypted parts of a file before they cost anything. */
-class Budget {
-  private iterations = 0;
-  private parts = 0;
-
-  take(iterations: number): void {
-    this.iterations += iterations;
-    this.parts += 1;
-    if (this.iterations <= MAX_ITERATIONS && this.parts <= MAX_ENCRYPTED_PARTS) return;
-    throw new PkiFault('CERTIFICATE_ITERATIONS_TOO_MANY', 'The file asks for far more work to decrypt it than any real one. Export it again with the usual settings, with one key only.');
-  }
-}
 
 function opened(der: Buffer): { content: Buffer; mac: Mac | null } {
   const pfx = new pkijs.PFX({ schema: parseBer(der) });
@@ -86,7 +70,7 @@ function partsOf(content: Buffer): Part[] {
 }
 
 /** null when this is not the passphrase. */
-function attempt(parts: Part[], passphrase: Passphrase, budget: Budget): KeyMaterial | null {
+function attempt(parts: Part[], passphrase: Passphrase, budget: WorkBudget): KeyMaterial | null {
   const material: KeyMaterial = { certificates: [], privateKeys: [] };
   for (const { content, cipher } of parts) {
     const plain = cipher === null ? content : decrypted(cipher, content, passphrase);
@@ -105,9 +89,11 @@ function decrypted(cipher: PasswordBasedCipher, data: Buffer, passphrase: Passph
 }
 
 /** False when the passphrase opens the file but not a key in it. */
-function collect(safeContents: Buffer, passphrase: Passphrase, budget: Budget, material: KeyMaterial, depth: number): boolean {
+function collect(safeContents: Buffer, passphrase: Passphrase, budget: WorkBudget, material: KeyMaterial, depth: number): boolean {
   if (depth > MAX_NESTING) throw unreadable('The PKCS#12 file is nested too deep. Export it again.');
-  const { safeBags } = new pkijs.SafeContents({ schema: parseBer(safeContents) });
+  const root = parseBer(safeContents);
+  if (root instanceof asn1js.Sequence && root.valueBlock.value.length === 0) return true; // pkijs does not take an empty one
+  const { safeBags } = new pkijs.SafeContents({ schema: root });
   return safeBags.every(({ bagValue }) => {
     if (bagValue instanceof pkijs.CertBag) {
       if (bagValue.certId === OID.x509Certificate) material.certificates.push(octetsOf(bagValue.certValue));
@@ -117,7 +103,7 @@ function collect(safeContents: Buffer, passphrase: Passphrase, budget: Budget, m
     if (bagValue instanceof pkijs.SafeContents) return collect(Buffer.from(bagValue.toSchema().toBER(false)), passphrase, budget, material, depth + 1);
     if (!(bagValue instanceof pkijs.PKCS8ShroudedKeyBag)) return true; // CRLs and secrets are none of ours
     const cipher = passwordBasedCipher(bagValue.encryptionAlgorithm);
-    budget.take(cipher.iterations);
+    budget.take(cipher.rounds);
     const key = decrypted(cipher, octetsOf(bagValue.encryptedData), passphrase);
     return key !== null && keep(key, material);
   });
@@ -129,6 +115,6 @@ function keep(pkcs8: Buffer, { privateKeys }: KeyMaterial): true {
 }
 
 const refused = (passphrase: string | null): PkiFault =>
-  passphrase === null
+  !passphrase
     ? new PkiFault('CERTIFICATE_PASSPHRASE_REQUIRED', 'A passphrase is needed: the file is protected by one.', 'passphrase')
     : new PkiFault('CERTIFICATE_PASSPHRASE_WRONG', 'The passphrase is wrong: it does not open this file.', 'passphrase');

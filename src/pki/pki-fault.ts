@@ -1,3 +1,6 @@
+/** The code of the one fault that is none of what was given: it would have to wait too long. */
+export const BUSY = 'CERTIFICATE_READER_BUSY';
+
 /** Which part of what was given is at fault. */
 export type PkiFaultPart = 'certificate' | 'passphrase' | 'subject';
 

@@ -97,7 +97,7 @@ export class SmtpSettingsService {
   private async relayFor(settings: StoredSettings, version: string): Promise<Relay> {
     const { accounts, tlsMaterial } = this.parts;
     const [accountVersion, tlsVersion] = await Promise.all([settings.accountId === null ? null : accounts.versionOf(settings.accountId), tlsMaterial.version()]);
-    const means = { ...credentialsOf(settings, this.parts), tls: () => tlsOf(settings, tlsMaterial) };
+    const means = { ...credentialsOf(settings, this.parts), tls: () => tlsOf(settings, tlsMaterial, tlsVersion) };
     return relayFrom(settings, `${version}.${accountVersion ?? 0}.${tlsVersion}`, means);
   }
 

@@ -3,7 +3,7 @@ import { certificatesIn } from '../pki/certificate-file.js';
 import { TrustStore } from '../pki/trust-store.js';
 import type { KeyRing } from '../secrets/key-ring.js';
 import type { TlsMaterial } from '../smtp/endpoint.js';
-import { openPrivateKey } from './private-key.js';
+import { openPrivateKey } from '../certificates/private-key.js';
 import type { TlsMaterialRepository, TlsMaterialRow } from './tls-material.repository.js';
 
 /** What was made of one version of the row. */
@@ -20,6 +20,7 @@ interface Kept {
  */
 export class TlsMaterialService {
   private kept: Kept | null = null;
+  private loading: Promise<Kept> | null = null;
   private readonly extra: string[];
 
   /** @param extraCertificates what NODE_EXTRA_CA_CERTS holds, in PEM; what cannot be read of it is left out, as Node.js does */
@@ -41,19 +42,14 @@ export class TlsMaterialService {
     return (tx ? await this.material.lockShared(tx) : await this.material.activeId()) !== null;
   }
 
-  /** Keeps other changes of certificates out until the transaction ends. */
-  async lock(tx: Tx): Promise<void> {
-    await this.material.lock(tx);
+  /** Keeps other changes of certificates out until the transaction ends. Answers which client certificate is active. */
+  lock(tx: Tx): Promise<string | null> {
+    return this.material.lock(tx);
   }
 
-  /**
-   * Makes a client certificate the active one, or none; under the lock.
-   * @returns which one was it before
-   */
-  async activate(tx: Tx, clientCertificateId: string | null): Promise<string | null> {
-    const before = await this.material.lock(tx);
-    await this.material.activate(tx, clientCertificateId);
-    return before;
+  /** Makes a client certificate the active one, or none; under the lock. */
+  activate(tx: Tx, clientCertificateId: string | null): Promise<void> {
+    return this.material.activate(tx, clientCertificateId);
   }
 
   /** To be called under the lock when the trusted certificates have changed. */
@@ -62,12 +58,13 @@ export class TlsMaterialService {
   }
 
   /**
+   * @param version which the caller has looked up; when it is that of before, nothing is read
    * @param presented whether the active client certificate is presented
    * @returns null when it should be and there is none
    * @throws SecretError when its private key cannot be read
    */
-  async current(presented: boolean): Promise<TlsMaterial | null> {
-    const kept = await this.latest();
+  async current(version: number, presented: boolean): Promise<TlsMaterial | null> {
+    const kept = await this.at(version);
     if (!presented) return (kept.withoutClientCertificate ??= { trustedCertificates: this.trusted(kept), clientCertificate: null });
     const { active } = kept.row;
     if (active === null) return null;
@@ -81,13 +78,24 @@ export class TlsMaterialService {
   }
 
   async trustStore(): Promise<TrustStore> {
-    const kept = await this.latest();
+    const kept = await this.at(await this.version());
     return (kept.trustStore ??= new TrustStore([...this.extra, ...kept.row.trusted]));
   }
 
-  private async latest(): Promise<Kept> {
-    if (this.kept?.row.version !== (await this.material.version())) this.kept = { row: await this.material.load() };
-    return this.kept;
+  /** Everybody who needs a new version waits for one reading of it: what is made of it (a TLS context) is dear. */
+  private async at(version: number): Promise<Kept> {
+    if (this.loading) await this.loading; // it may have begun before this version was there
+    return this.kept?.row.version === version ? this.kept : this.load();
+  }
+
+  private load(): Promise<Kept> {
+    this.loading ??= this.material.load().then((row) => {
+      if (this.kept?.row.version !== row.version) this.kept = { row };
+      return this.kept;
+    }).finally(() => {
+      this.loading = null;
+    });
+    return this.loading;
   }
 
   /** Node 20 forgets NODE_EXTRA_CA_CERTS once a certificate is added to a context: then those of that file are added too. */

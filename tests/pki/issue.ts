@@ -48,24 +48,29 @@ const KEY_CERT_SIGN = 0x04;
 
 /** Issues a certificate of any make. A few milliseconds, with a P-256 key. */
 export async function issue(options: CertificateOptions = {}): Promise<Issued> {
-  const { subject = 'test', issuer, keys = await newKeys(), isAuthority = false, extensions = [], notBefore = daysFromNow(-1), notAfter = daysFromNow(30) } = options;
-  const { keyUsage = isAuthority ? [KEY_CERT_SIGN] : null, serialNumber = Buffer.concat([Buffer.of(0x40), randomBytes(15)]) } = options;
+  const { subject = 'test', issuer, keys = await newKeys(), notBefore = daysFromNow(-1), notAfter = daysFromNow(30), serialNumber = randomSerialNumber() } = options;
   const certificate = new pkijs.Certificate({ version: 2, serialNumber: new asn1js.Integer({ valueHex: Uint8Array.from(serialNumber).buffer }) });
   certificate.subject = pkijs.RelativeDistinguishedNames.fromBER((typeof subject === 'string' ? commonName(subject) : subject).toBER());
   certificate.issuer = issuer?.parsed.subject ?? certificate.subject;
   certificate.notBefore = timeOf(notBefore);
   certificate.notAfter = timeOf(notAfter);
+  certificate.extensions = extensionsOf(options);
   await certificate.subjectPublicKeyInfo.importKey(keys.publicKey);
-  certificate.extensions = [
-    ...(isAuthority === null ? [] : [extension('2.5.29.19', new pkijs.BasicConstraints({ cA: isAuthority }).toSchema(), true)]),
-    ...(keyUsage === null ? [] : [extension('2.5.29.15', new asn1js.BitString({ valueHex: Uint8Array.from(keyUsage).buffer }), true)]),
-    ...extensions,
-  ];
   await certificate.sign((issuer?.keys ?? keys).privateKey, 'SHA-256');
   const der = Buffer.from(certificate.toSchema(true).toBER(false));
   const x509 = new X509Certificate(der);
   return { der, pem: x509.toString(), x509, keys, privateKey: Key.from(keys.privateKey), parsed: certificate };
 }
+
+function extensionsOf({ isAuthority = false, keyUsage = isAuthority ? [KEY_CERT_SIGN] : null, extensions = [] }: CertificateOptions): pkijs.Extension[] {
+  return [
+    ...(isAuthority === null ? [] : [extension('2.5.29.19', new pkijs.BasicConstraints({ cA: isAuthority }).toSchema(), true)]),
+    ...(keyUsage === null ? [] : [extension('2.5.29.15', new asn1js.BitString({ valueHex: Uint8Array.from(keyUsage).buffer }), true)]),
+    ...extensions,
+  ];
+}
+
+const randomSerialNumber = (): Buffer => Buffer.concat([Buffer.of(0x40), randomBytes(15)]); // positive, as it must be
 
 /** UTCTime up to 2049, GeneralizedTime after that (RFC 5280 §4.1.2.5). */
 const timeOf = (value: Date): pkijs.Time => new pkijs.Time({ type: value.getUTCFullYear() < 2050 ? pkijs.TimeType.UTCTime : pkijs.TimeType.GeneralizedTime, value });
