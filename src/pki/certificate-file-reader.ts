@@ -12,14 +12,14 @@ export type ReadAnswer = { file: CertificateFile } | { fault: { code: string; me
 
 /** The compiled thread: `imports` of package.json names it, since a thread cannot be started from TypeScript. */
 const WORKER = createRequire(import.meta.url).resolve('#certificate-file-worker');
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 30_000;
 /** Each is a thread with some 20 MB of its own. */
 const AT_ONCE = 2;
 const MAX_WAITING = 50;
 const MEMORY = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32 };
 
 /**
- * Reads certificate files in threads, since a PKCS#12 file can ask for seconds of computing, and a hostile one for anything: 20 s and 256 MB of
+ * Reads certificate files in threads, since a PKCS#12 file can ask for seconds of computing, and a hostile one for anything: 30 s and 256 MB of
  * objects for each, two at a time, the others wait their turn.
  */
 export class CertificateFileReader {

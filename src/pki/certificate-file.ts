@@ -155,9 +155,12 @@ function privateKey({ label, der, text, encrypted }: PemBlock, passphrase: strin
   }
 }
 
+/** Codes of a cipher that OpenSSL does not have, or does not know. (ERR_OSSL_UNSUPPORTED is none: a wrong passphrase now and then leaves what no decoder takes.) */
+const UNSUPPORTED = new Set(['ERR_OSSL_EVP_UNSUPPORTED', 'ERR_OSSL_PEM_UNSUPPORTED_ENCRYPTION']);
+
 function keyFault(cause: unknown, encrypted: boolean, passphrase: string | null): PkiFault {
   if (!encrypted) return unreadable('The private key in the file is damaged. Export it again.', cause);
-  if (/UNSUPPORTED|UNKNOWN_CIPHER/i.test(`${(cause as { code?: string }).code} ${(cause as Error).message}`)) {
+  if (UNSUPPORTED.has((cause as NodeJS.ErrnoException).code ?? '')) {
     return new PkiFault('CERTIFICATE_ENCRYPTION_UNSUPPORTED', 'The private key in the file is encrypted by a scheme that is not safe any more. Export it with AES-256.', 'certificate', { cause });
   }
   if (!passphrase) return new PkiFault('CERTIFICATE_PASSPHRASE_REQUIRED', 'A passphrase is needed: the private key in the file is encrypted.', 'passphrase', { cause });

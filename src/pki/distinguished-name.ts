@@ -207,10 +207,14 @@ function formatAttribute(attribute: asn1js.Sequence): string {
 const textOf = (value: unknown): string | null =>
   value instanceof asn1js.BaseStringBlock && !(value instanceof asn1js.UTCTime) && !(value instanceof asn1js.GeneralizedTime) ? value.getValue().toWellFormed() : null;
 
+/** BER may leave the length open (X.690 §8.1.3.6), DER may not. */
+const isDefinite = ({ lenBlock, valueBlock }: asn1js.AsnType): boolean =>
+  !lenBlock.isIndefiniteForm && ((valueBlock as { value?: unknown }).value instanceof Array ? (valueBlock as { value: asn1js.AsnType[] }).value.every(isDefinite) : true);
+
 function isDer(bytes: Buffer, mustBeText: boolean): boolean {
   try {
     const value = parseBer(bytes);
-    return Buffer.from(value.toBER()).equals(bytes) && (!mustBeText || (textOf(value) ?? '\uFFFD').indexOf('\uFFFD') < 0);
+    return Buffer.from(value.toBER()).equals(bytes) && isDefinite(value) && (!mustBeText || (textOf(value) ?? '\uFFFD').indexOf('\uFFFD') < 0);
   } catch {
     return false;
   }

@@ -7,7 +7,7 @@ import { PkiFault, unreadable } from './pki-fault.js';
 
 /** OpenSSL writes 2,048, Windows 2,000, GnuTLS some 10,000, NSS up to 600,000. */
 const MAX_ITERATIONS = 1_000_000;
-/** Of a file as a whole: some 12 s of work, within the 20 s that a file may take. */
+/** Of a file as a whole: some 12 s of work, within the 30 s that a file may take. */
 const MAX_ROUNDS = 10_000_000;
 const MAX_DERIVATIONS = 50;
 

@@ -7,7 +7,7 @@ export interface PemBlock {
   der: Buffer;
   /** By the headers of old: `der` is a ciphertext. */
   encrypted: boolean;
-  /** The whole block, with its lines as they should be, and with the headers of an old encrypted key. */
+  /** The block anew: its lines as they should be, with the headers of an old encrypted key and no others. */
   text: string;
 }
 
@@ -62,7 +62,8 @@ const HEADERS = /^Proc-Type: 4,ENCRYPTED\nDEK-Info: [A-Z0-9-]{1,30},[0-9A-Fa-f]{
 function blockOf(label: string, body: string): PemBlock {
   const [headers] = /^\s*[A-Za-z-]+:/.test(body) ? body.split(/\r?\n[ \t]*\r?\n/, 1) as [string] : [''];
   const der = fromBase64(body.slice(headers.length));
-  const known = headers.trim().replace(/\r/g, '');
-  if (der === null || (known !== '' && !HEADERS.test(known))) throw unreadable(`The PEM block "${label}" holds characters that do not belong there. Copy the file again, as a whole and unchanged.`);
-  return { label, der, encrypted: known !== '', text: toPem(label, der, known) };
+  const known = headers.trim().replace(/[ \t]*\r?\n/g, '\n');
+  const encrypted = HEADERS.test(known);
+  if (der === null || (known !== '' && !encrypted && label.endsWith('KEY'))) throw unreadable(`The PEM block "${label}" holds characters that do not belong there. Copy the file again, as a whole and unchanged.`);
+  return { label, der, encrypted, text: toPem(label, der, encrypted ? known : '') };
 }

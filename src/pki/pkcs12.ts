@@ -74,7 +74,7 @@ function attempt(parts: Part[], passphrase: Passphrase, budget: WorkBudget): Key
   const material: KeyMaterial = { certificates: [], privateKeys: [] };
   for (const { content, cipher } of parts) {
     const plain = cipher === null ? content : decrypted(cipher, content, passphrase);
-    if (plain === null || !collect(plain, passphrase, budget, material, 1)) return null;
+    if (plain === null || !collect(bagsOf(plain), passphrase, budget, material, 1)) return null;
   }
   return material;
 }
@@ -88,19 +88,22 @@ function decrypted(cipher: PasswordBasedCipher, data: Buffer, passphrase: Passph
   }
 }
 
-/** False when the passphrase opens the file but not a key in it. */
-function collect(safeContents: Buffer, passphrase: Passphrase, budget: WorkBudget, material: KeyMaterial, depth: number): boolean {
-  if (depth > MAX_NESTING) throw unreadable('The PKCS#12 file is nested too deep. Export it again.');
+function bagsOf(safeContents: Buffer): pkijs.SafeBag[] {
   const root = parseBer(safeContents);
-  if (root instanceof asn1js.Sequence && root.valueBlock.value.length === 0) return true; // pkijs does not take an empty one
-  const { safeBags } = new pkijs.SafeContents({ schema: root });
+  if (root instanceof asn1js.Sequence && root.valueBlock.value.length === 0) return []; // pkijs does not take an empty one
+  return new pkijs.SafeContents({ schema: root }).safeBags;
+}
+
+/** False when the passphrase opens the file but not a key in it. */
+function collect(safeBags: pkijs.SafeBag[], passphrase: Passphrase, budget: WorkBudget, material: KeyMaterial, depth: number): boolean {
+  if (depth > MAX_NESTING) throw unreadable('The PKCS#12 file is nested too deep. Export it again.');
   return safeBags.every(({ bagValue }) => {
     if (bagValue instanceof pkijs.CertBag) {
       if (bagValue.certId === OID.x509Certificate) material.certificates.push(octetsOf(bagValue.certValue));
       return true;
     }
     if (bagValue instanceof pkijs.PrivateKeyInfo) return keep(Buffer.from(bagValue.toSchema().toBER(false)), material);
-    if (bagValue instanceof pkijs.SafeContents) return collect(Buffer.from(bagValue.toSchema().toBER(false)), passphrase, budget, material, depth + 1);
+    if (bagValue instanceof pkijs.SafeContents) return collect(bagValue.safeBags, passphrase, budget, material, depth + 1);
     if (!(bagValue instanceof pkijs.PKCS8ShroudedKeyBag)) return true; // CRLs and secrets are none of ours
     const cipher = passwordBasedCipher(bagValue.encryptionAlgorithm);
     budget.take(cipher.rounds);

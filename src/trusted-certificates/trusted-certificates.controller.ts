@@ -33,7 +33,8 @@ export class TrustedCertificatesController extends ApiController {
    * The answer is the first certificate of the file, with the `others`; each is a resource of its own. What is here already stays as it is: 200
    * when that is all of them.
    *
-   * 400 with `CERTIFICATE_NOT_CA`, `CERTIFICATE_EXPIRED`, `CERTIFICATE_PRIVATE_KEY_UNEXPECTED`, `CERTIFICATES_TOO_MANY`, or
+   * 400 with `CERTIFICATE_NOT_CA`, `CERTIFICATE_EXPIRED`, `CERTIFICATE_PRIVATE_KEY_UNEXPECTED`, `CERTIFICATE_KEY_UNUSUAL`,
+   * `CERTIFICATE_TOO_LARGE` (64 KiB each), `CERTIFICATES_TOO_MANY` (200 in a file), or
    * `CERTIFICATE_UNREADABLE`; 409 `TRUSTED_CERTIFICATES_FULL`.
    * @summary Add trusted certificates
    */

@@ -227,7 +227,8 @@ test('the audit log tells every change', async () => {
     const [before, after] = [oldValue, newValue].map((value) => (value as { active: boolean } | null)?.active ?? null);
     return [action, resourceId === a.id ? 'a' : 'b', before, after];
   });
+  const [replaced, activated] = [(name: string) => ['update', name, true, false], (name: string) => ['update', name, false, true]];
   expect(told).toEqual([
-    ['create', 'a', null, true], ['create', 'b', null, true], ['update', 'a', false, true], ['update', 'b', false, true], ['update', 'a', false, true], ['delete', 'a', true, null],
+    ['create', 'a', null, true], replaced('a'), ['create', 'b', null, true], replaced('b'), activated('a'), replaced('a'), activated('b'), replaced('b'), activated('a'), ['delete', 'a', true, null],
   ]);
 });

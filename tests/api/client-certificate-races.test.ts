@@ -77,8 +77,9 @@ describe('installs at once', () => {
 
 test('activations at once leave one active', async () => {
   const certificates = [await install(), await install(), await install(), await install()];
-  const answers = await meetAtLock(mailroom, LOCK, certificates.map(({ id }) => () => activate(id)));
-  expect(statusesOf(answers)).toEqual([200, 200, 200, 200]);
+  const inactive = certificates.slice(0, 3); // one that is active needs no lock
+  const answers = await meetAtLock(mailroom, LOCK, inactive.map(({ id }) => () => activate(id)));
+  expect(statusesOf(answers)).toEqual([200, 200, 200]);
   await expectOneActive();
 });
 

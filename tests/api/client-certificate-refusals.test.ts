@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type CertificateOptions, createAuthority, derOf, ended, type FreshKeyType, notBegun, type TestAuthority } from '../factories/issue-certificate.js';
 import { packPkcs12, type Pkcs12Options } from '../factories/pack-certificate.js';
 import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
+import { authority as rootOf, issue as issueBy, pkcs8 } from '../pki/issue.js';
 import { expectProblem } from './expect-problem.js';
 
 const PATH = '/v1/client-certificates';
@@ -201,9 +202,16 @@ describe('no certificate at all', () => {
   });
 });
 
+test('an issuer that TLS does not take any more: nothing becomes active that no connection could present', async () => {
+  const root = await rootOf('Old Root');
+  const weak = await rootOf('Old Issuing CA', root, { hash: 'SHA-1' });
+  const leaf = await issueBy({ subject: 'mailroom', issuer: weak });
+  expect(await refused(leaf.pem + weak.pem + pkcs8(leaf.privateKey), 'CERTIFICATE_UNUSABLE')).toContain('Old Issuing CA');
+});
+
 describe('work without end', () => {
   test('a PKCS#12 file with too many iterations', async () => {
-    expect(await refused(await packed({ iterations: 1_000_001 }), 'CERTIFICATE_ITERATIONS_TOO_MANY', { passphrase: 'right' })).toContain('1000001');
+    expect(await refused(await packed({ iterations: 1_000_001 }), 'CERTIFICATE_ITERATIONS_TOO_MANY', { passphrase: 'right' })).toContain('1 to 1000000 are done');
   });
 
   test('more than 200 certificates', async () => {

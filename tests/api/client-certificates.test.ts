@@ -4,6 +4,7 @@ import type { ClientCertificate } from '../../src/client-certificates/client-cer
 import { KeyRing } from '../../src/secrets/key-ring.js';
 import { createAuthority, derOf, type FreshKeyType, type IssuedCertificate, type TestAuthority } from '../factories/issue-certificate.js';
 import { packOldPkcs12, packPkcs12, packPkcs7 } from '../factories/pack-certificate.js';
+import { daysFromNow, issue, newKeys, pkcs8 } from '../pki/issue.js';
 import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
 import { auditOf } from './audit.js';
 import { expectProblem } from './expect-problem.js';
@@ -189,6 +190,13 @@ test.each<[string, object, object]>([
 ])('%s is taken', async (_name, options, expected) => {
   const { key, certificate } = await authority.issue(options);
   expect(await installed(certificate + key)).toMatchObject(expected);
+});
+
+test.each([['the old one first', false], ['the new one first', true]])('of two certificates for one key that which is valid longest is installed: %s', async (_name, reversed) => {
+  const keys = await newKeys();
+  const [old, renewed] = [await issue({ subject: 'old', keys, notAfter: daysFromNow(-1 / 24) }), await issue({ subject: 'renewed', keys, notAfter: daysFromNow(60) })];
+  const pems = [old.pem, renewed.pem];
+  expect(await installed([...(reversed ? pems.reverse() : pems), pkcs8(renewed.privateKey)].join(''))).toMatchObject({ subject: 'CN=renewed' });
 });
 
 test('whether it leads to a trusted root changes with the trusted certificates', async () => {

@@ -18,6 +18,8 @@ export interface CertificateOptions {
   notBefore?: Date;
   notAfter?: Date;
   serialNumber?: Buffer;
+  /** Of the signature. */
+  hash?: 'SHA-1' | 'SHA-256';
 }
 
 export interface Issued {
@@ -48,7 +50,7 @@ const KEY_CERT_SIGN = 0x04;
 
 /** Issues a certificate of any make. A few milliseconds, with a P-256 key. */
 export async function issue(options: CertificateOptions = {}): Promise<Issued> {
-  const { subject = 'test', issuer, keys = await newKeys(), notBefore = daysFromNow(-1), notAfter = daysFromNow(30), serialNumber = randomSerialNumber() } = options;
+  const { subject = 'test', issuer, keys = await newKeys(), notBefore = daysFromNow(-1), notAfter = daysFromNow(30), serialNumber = randomSerialNumber(), hash = 'SHA-256' } = options;
   const certificate = new pkijs.Certificate({ version: 2, serialNumber: new asn1js.Integer({ valueHex: Uint8Array.from(serialNumber).buffer }) });
   certificate.subject = pkijs.RelativeDistinguishedNames.fromBER((typeof subject === 'string' ? commonName(subject) : subject).toBER());
   certificate.issuer = issuer?.parsed.subject ?? certificate.subject;
@@ -56,7 +58,7 @@ export async function issue(options: CertificateOptions = {}): Promise<Issued> {
   certificate.notAfter = timeOf(notAfter);
   certificate.extensions = extensionsOf(options);
   await certificate.subjectPublicKeyInfo.importKey(keys.publicKey);
-  await certificate.sign((issuer?.keys ?? keys).privateKey, 'SHA-256');
+  await certificate.sign((issuer?.keys ?? keys).privateKey, hash);
   const der = Buffer.from(certificate.toSchema(true).toBER(false));
   const x509 = new X509Certificate(der);
   return { der, pem: x509.toString(), x509, keys, privateKey: Key.from(keys.privateKey), parsed: certificate };
