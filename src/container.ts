@@ -19,7 +19,10 @@ import { Dns } from './dns/resolve.js';
 import { DnsSettingsController } from './dns-settings/dns-settings.controller.js';
 import { DnsSettingsRepository } from './dns-settings/dns-settings.repository.js';
 import { DnsSettingsService } from './dns-settings/dns-settings.service.js';
+import { EmailPreviewsController } from './email-previews/email-previews.controller.js';
+import { EmailPreviewsService } from './email-previews/email-previews.service.js';
 import { EmailTemplatesController } from './email-templates/email-templates.controller.js';
+import { EmailTemplatesRepository } from './email-templates/email-templates.repository.js';
 import { EmailTemplatesService } from './email-templates/email-templates.service.js';
 import { DELIVERY_BATCH, deliverEmails, releaseDeferred } from './emails/deliver-emails.job.js';
 import { DeliveryRepository } from './emails/delivery.repository.js';
@@ -27,7 +30,9 @@ import { EmailsController } from './emails/emails.controller.js';
 import { EmailsRepository } from './emails/emails.repository.js';
 import { EmailsService } from './emails/emails.service.js';
 import { EventTypesController } from './event-types/event-types.controller.js';
+import { EventTypesRepository } from './event-types/event-types.repository.js';
 import { EventTypesService } from './event-types/event-types.service.js';
+import { KnownEventTypes } from './event-types/known-event-types.js';
 import { Coalescer } from './events/coalesce.js';
 import { EventsController } from './events/events.controller.js';
 import { EventsRepository } from './events/events.repository.js';
@@ -67,6 +72,9 @@ import { TlsMaterialService } from './tls-material/tls-material.service.js';
 import { TrustedCertificatesController } from './trusted-certificates/trusted-certificates.controller.js';
 import { TrustedCertificatesRepository } from './trusted-certificates/trusted-certificates.repository.js';
 import { TrustedCertificatesService } from './trusted-certificates/trusted-certificates.service.js';
+import { UsersController } from './users/users.controller.js';
+import { UsersRepository } from './users/users.repository.js';
+import { UsersService } from './users/users.service.js';
 import { startWorkers, type Workers } from './workers.js';
 
 export interface Container {
@@ -109,8 +117,6 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
   const sessionLogsRepository = new SmtpSessionLogsRepository(database);
 
   const apiKeys = new ApiKeysService(database, new ApiKeysRepository(database));
-  const eventTypes = new EventTypesService();
-  const emailTemplates = new EmailTemplatesService(eventTypes);
   const releaseWaiting = (): void => void queue.nudge(releaseDeferred, [{}]);
   const accounts = new AccountsService(database, new AccountsRepository(database), keys, releaseWaiting);
   const { tlsMaterial, certificateRequests, clientCertificates, clientCertificatesRepository, trustedCertificates } = certificatesOf({ database, keys, config, changed: releaseWaiting });
@@ -133,10 +139,12 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
   const dns = new Dns(() => dnsSettings.servers());
   const sessionLog = new SmtpSessionLog(sessionLogsRepository, config.worker, logger);
   const sessionLogs = new SmtpSessionLogsService(sessionLogsRepository);
-  const subscriptions = new SubscriptionsService(database, new SubscriptionsRepository(database), eventTypes);
+  const isClientEnabled = async (): Promise<boolean> => (await smtpSettings.get()).settings.enabled;
+  const { knownEventTypes, eventTypes, emailTemplates, users, subscriptions } = audienceOf(database, isClientEnabled);
   const emails = new EmailsService(database, emailsRepository, smtpSettings, nudgeEmails);
   const idempotency = new IdempotencyService(database, idempotencyRepository);
-  const events = new EventsService(eventsRepository, eventTypes, emails, idempotency, (ids) => nudges.add(ids));
+  const events = new EventsService(eventsRepository, knownEventTypes, emails, idempotency, (ids) => nudges.add(ids));
+  const emailPreviews = new EmailPreviewsService({ templates: emailTemplates, events, emails, idempotency, isClientEnabled });
   const expiryWatch = new ExpiryWatch({ database, certificates: clientCertificatesRepository, publish: (tx, own) => events.publishOwn(tx, own) });
   const smtpTests = new SmtpTestsRepository(database);
   const smtpTestsService = new SmtpTestsService(smtpTests, smtpSettings, idempotency, (testId) => void queue.nudge(runSmtpTest, [{ testId }]));
@@ -165,6 +173,7 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
     [CertificateRequestsController, () => new CertificateRequestsController(certificateRequests)],
     [ClientCertificatesController, () => new ClientCertificatesController(clientCertificates)],
     [DnsSettingsController, () => new DnsSettingsController(dnsSettings)],
+    [EmailPreviewsController, () => new EmailPreviewsController(emailPreviews)],
     [EmailTemplatesController, () => new EmailTemplatesController(emailTemplates)],
     [EmailsController, () => new EmailsController(emails)],
     [EventTypesController, () => new EventTypesController(eventTypes)],
@@ -174,6 +183,7 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
     [SubscriptionsController, () => new SubscriptionsController(subscriptions)],
     [SupportBundleController, () => new SupportBundleController(supportBundles)],
     [TrustedCertificatesController, () => new TrustedCertificatesController(trustedCertificates)],
+    [UsersController, () => new UsersController(users)],
   ]);
   const app = config.role === 'worker' ? createWorkerApp(operations) : createApp({ ...operations, controllers, holderOf: (key) => apiKeys.holderOf(key) });
 
@@ -195,6 +205,21 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
       await database.close();
     },
   };
+}
+
+/** What can happen, how it is told, and to whom. */
+// eslint-disable-next-line @typescript-eslint/explicit-function-return-type -- it says nothing that the last line does not
+function audienceOf(database: Database, isClientEnabled: () => Promise<boolean>) {
+  const eventTypesRepository = new EventTypesRepository(database);
+  const knownEventTypes = new KnownEventTypes(eventTypesRepository);
+  const emailTemplates = new EmailTemplatesService(database, new EmailTemplatesRepository(database), knownEventTypes);
+  const users: UsersService = new UsersService(database, new UsersRepository(database), (tx, actor, userId) => subscriptions.forgetUser(tx, actor, userId));
+  const subscriptions: SubscriptionsService = new SubscriptionsService({ database, subscriptions: new SubscriptionsRepository(database), eventTypes: knownEventTypes, users, isClientEnabled });
+  const eventTypes = new EventTypesService(database, eventTypesRepository, {
+    templates: emailTemplates,
+    subscriptions: { to: (name, limit) => subscriptions.to(name, limit), forget: (tx, actor, name) => subscriptions.forgetEventType(tx, actor, name) },
+  });
+  return { knownEventTypes, eventTypes, emailTemplates, users, subscriptions };
 }
 
 interface CertificatesBasis {

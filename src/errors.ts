@@ -19,6 +19,10 @@ export interface FieldError {
   pointer?: string;
   parameter?: string;
   message: string;
+  /** Where in a text the fault is: line and column from 1, and the text of that line. */
+  line?: number;
+  column?: number;
+  lineText?: string;
 }
 
 export class MailroomError extends Error {

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
-import { changeResource } from '../audit-log/change-resource.js';
+import { changeResource, refuseStale } from '../audit-log/change-resource.js';
 import type { Actor, Role } from '../contract/actor.js';
-import { digestOf, namesEtag } from '../contract/etag.js';
+import { digestOf } from '../contract/etag.js';
 import { idSliceOf, type PageQuery, pageOf } from '../contract/page.js';
 import type { Database } from '../db/client.js';
 import { MailroomError, notFound } from '../errors.js';
@@ -51,7 +51,7 @@ export class ApiKeysService {
         const administrators = await this.keys.lockWithAdministrators(tx, id);
         const row = (await this.keys.find(tx, id)) ?? fail(notFound('API key', id));
         refuseDeletion(row, administrators);
-        refuseStale(row, ifMatch);
+        refuseStale(ifMatch, digestOf(toApiKey(row)));
         return row;
       },
       apply: async (tx) => {
@@ -95,15 +95,6 @@ function refuseDeletion(row: ApiKeyRow, administrators: number): void {
   if (row.role === 'administrator' && administrators === 1) {
     throw new MailroomError('conflict', 'LAST_ADMINISTRATOR_KEY', 'This is the last administrator key. Make another one first, or nobody could administer Mailroom.');
   }
-}
-
-/** Keys have no version; their ETag is made of what a read shows. */
-function refuseStale(row: ApiKeyRow, ifMatch: string | undefined): void {
-  const etag = digestOf(toApiKey(row));
-  if (ifMatch === undefined || namesEtag(ifMatch, etag)) return;
-  throw new MailroomError('stale', 'PRECONDITION_FAILED', 'This is not the key that you read. Read it again, and delete it if you still want to.', [
-    { parameter: 'If-Match', message: `is ${ifMatch.slice(0, 100)}, but the key is at ${etag}` },
-  ]);
 }
 
 const toApiKey = (row: ApiKeyRow): ApiKey => ({ id: row.id, name: row.name, role: row.role, createdAt: row.createdAt.toISOString(), createdBy: row.createdBy });

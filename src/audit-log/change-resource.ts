@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Actor } from '../contract/actor.js';
+import { etagOf, namesEtag } from '../contract/etag.js';
 import { type Database, Prisma, type Tx } from '../db/client.js';
 import { MailroomError } from '../errors.js';
 
@@ -12,6 +13,10 @@ export interface ResourceChange<Before extends Row, After extends Row> {
   id: string | ((row: NonNullable<Before> | NonNullable<After>) => string);
   /** The request's If-Match header. */
   ifMatch?: string | undefined;
+  /** The ETag that If-Match must name; that of the row's version when left out. null: nothing is there yet, so whatever it names is stale. */
+  etag?: (before: Before) => string | null;
+  /** How long the transaction may take; 5 s when left out. */
+  timeoutMs?: number;
   /** Reads and locks the row; throws when it must exist and does not. Left out for a create. */
   load?: (tx: Tx) => Promise<Before>;
   /** Writes and returns the row as it is now; null when it is gone. */
@@ -31,22 +36,24 @@ export function changeResource<After extends Row, Before extends Row = null>(
 ): Promise<After> {
   return db.prisma.$transaction(async (tx) => {
     const before = (change.load ? await change.load(tx) : null) as Before;
-    refuseStale(change.ifMatch, (before as { version?: number } | null)?.version);
+    refuseStale(change.ifMatch, change.etag ? change.etag(before) : versionTag(before));
     const after = await change.apply(tx, before);
     await record(tx, actor, change, before, after);
     return after;
-  });
+  }, change.timeoutMs === undefined ? {} : { timeout: change.timeoutMs });
 }
 
-/** RFC 9110 §13.1.1: strong comparison; `*` matches whatever exists. A resource without versions is never stale. */
-export function matchesVersion(ifMatch: string, version: number): boolean {
-  return ifMatch.split(',').some((tag) => tag.trim() === '*' || tag.trim() === `"${version}"`);
-}
+/** A resource without versions is never stale. */
+const versionTag = (row: Row): string | undefined => {
+  const version = (row as { version?: number } | null)?.version;
+  return version === undefined ? undefined : etagOf(version);
+};
 
-function refuseStale(ifMatch: string | undefined, version: number | undefined): void {
-  if (ifMatch === undefined || version === undefined || matchesVersion(ifMatch, version)) return;
+/** @param etag of the resource as it is; null: it is not there, so that no If-Match fits; undefined: it has none, so that each fits */
+export function refuseStale(ifMatch: string | undefined, etag: string | null | undefined): void {
+  if (ifMatch === undefined || etag === undefined || (etag !== null && namesEtag(ifMatch, etag))) return;
   throw new MailroomError('stale', 'PRECONDITION_FAILED', 'The resource has changed since you read it. Read it again, and repeat your change on what it is now.', [
-    { parameter: 'If-Match', message: `is ${ifMatch.slice(0, 100)}, but the resource is at "${version}"` },
+    { parameter: 'If-Match', message: `is ${ifMatch.slice(0, 100)}, but the resource is ${etag === null ? 'not there' : `at ${etag}`}` },
   ]);
 }
 
@@ -55,28 +62,26 @@ export async function recordUpdated<R extends object>(tx: Tx, actor: Actor, chan
   await record(tx, actor, change as ResourceChange<R, R>, before, after);
 }
 
-/** Several new resources of one kind: who made them and what they are, in one statement. */
-export async function recordCreated(tx: Tx, actor: Actor, type: string, made: { id: string; value: Prisma.InputJsonValue }[]): Promise<void> {
-  await tx.auditEntry.createMany({
-    data: made.map(({ id, value }) => ({ ...causeOf(actor), action: 'create', resourceType: type, resourceId: id, newValue: value })),
-  });
+/** What became of a resource that was changed along with others. null: it was not there before, or is no more. */
+export interface RecordedChange {
+  id: string;
+  before: Prisma.InputJsonValue | null;
+  after: Prisma.InputJsonValue | null;
+}
+
+/** Changes of several resources of one kind that come along with that of another one, in its transaction: one statement. */
+export async function recordChanges(tx: Tx, actor: Actor, type: string, changes: RecordedChange[]): Promise<void> {
+  await tx.auditEntry.createMany({ data: changes.map((change) => entryOf(actor, type, change)) });
 }
 
 async function record<Before extends Row, After extends Row>(tx: Tx, actor: Actor, change: ResourceChange<Before, After>, before: Before, after: After): Promise<void> {
-  const shown = (row: Before | After): Prisma.InputJsonValue | typeof Prisma.DbNull =>
-    row === null ? Prisma.DbNull : change.describe(row);
-  await tx.auditEntry.create({
-    data: {
-      ...causeOf(actor),
-      action: before === null ? 'create' : after === null ? 'delete' : 'update',
-      resourceType: change.type,
-      resourceId: typeof change.id === 'string' ? change.id : change.id((after ?? before)!),
-      oldValue: shown(before),
-      newValue: shown(after),
-    },
-  });
+  const shown = (row: Before | After): Prisma.InputJsonValue | null => (row === null ? null : change.describe(row));
+  const id = typeof change.id === 'string' ? change.id : change.id((after ?? before)!);
+  await tx.auditEntry.create({ data: entryOf(actor, change.type, { id, before: shown(before), after: shown(after) }) });
 }
 
-/** A new entry's id, and whose doing it was. */
-const causeOf = ({ name, keyId, remoteAddress, requestId }: Actor): { id: string; actor: string; actorKeyId: string; remoteAddress: string | null; requestId: string } =>
-  ({ id: uuidv7(), actor: name, actorKeyId: keyId, remoteAddress, requestId });
+function entryOf({ name, keyId, remoteAddress, requestId }: Actor, resourceType: string, { id, before, after }: RecordedChange): Prisma.AuditEntryCreateManyInput {
+  const action = before === null ? 'create' : after === null ? 'delete' : 'update';
+  const values = { oldValue: before ?? Prisma.DbNull, newValue: after ?? Prisma.DbNull };
+  return { id: uuidv7(), actor: name, actorKeyId: keyId, remoteAddress, requestId, action, resourceType, resourceId: id, ...values };
+}

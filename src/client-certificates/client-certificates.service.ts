@@ -1,8 +1,9 @@
 import { v7 as uuidv7 } from 'uuid';
-import { changeResource, matchesVersion, recordUpdated } from '../audit-log/change-resource.js';
+import { changeResource, recordUpdated } from '../audit-log/change-resource.js';
 import type { CertificateRequestsService } from '../certificate-requests/certificate-requests.service.js';
 import { refusalOf } from '../certificates/refusal.js';
 import type { Actor } from '../contract/actor.js';
+import { etagOf, namesEtag } from '../contract/etag.js';
 import { idSliceOf, type PageQuery, pageOf } from '../contract/page.js';
 import type { Database, Tx } from '../db/client.js';
 import { MailroomError, notFound } from '../errors.js';
@@ -70,7 +71,7 @@ export class ClientCertificatesService {
 
   async activate(actor: Actor, id: string, ifMatch: string | undefined): Promise<VersionedCertificate> {
     const known = await this.parts.certificates.find(id);
-    if (known?.active && (ifMatch === undefined || matchesVersion(ifMatch, known.version))) return this.shown(known); // nothing to change, or to record
+    if (known?.active && (ifMatch === undefined || namesEtag(ifMatch, etagOf(known.version)))) return this.shown(known); // nothing to change, or to record
     const row = await changeResource(this.parts.database, actor, {
       type: TYPE,
       id,

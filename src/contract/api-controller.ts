@@ -1,7 +1,7 @@
 import { Controller } from '@tsoa/runtime';
 import type { Request } from 'express';
 import type { Actor } from './actor.js';
-import { digestOf } from './etag.js';
+import { digestOf, etagOf } from './etag.js';
 
 /** The request after authentication. */
 export type ApiRequest = Request & { user: Actor };
@@ -26,5 +26,3 @@ export abstract class ApiController extends Controller {
     return this.entity(resource, version);
   }
 }
-
-export const etagOf = (version: number): string => `"${version}"`;

@@ -52,7 +52,7 @@ function decodeCursor(cursor: string): string {
   return key;
 }
 
-const badCursor = (): MailroomError =>
+export const badCursor = (): MailroomError =>
   new MailroomError('invalid', 'CURSOR_INVALID', 'The cursor is not one that Mailroom gave out. Start again without it.', [
     { parameter: 'cursor', message: 'must be the nextCursor of an earlier answer' },
   ]);

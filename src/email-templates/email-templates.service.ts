@@ -1,59 +1,167 @@
+import { changeResource, recordChanges, refuseStale, type ResourceChange } from '../audit-log/change-resource.js';
+import type { Actor } from '../contract/actor.js';
+import { digestOf } from '../contract/etag.js';
+import { badCursor, pageOf, sliceOf } from '../contract/page.js';
+import type { Database, Tx } from '../db/client.js';
+import { invalid, notFound } from '../errors.js';
 import type { EventType } from '../event-types/catalogue.js';
-import type { EventTypeQuery } from '../event-types/event-types.contract.js';
-import type { EventTypesService } from '../event-types/event-types.service.js';
+import type { BrokenTemplate } from '../event-types/event-types.contract.js';
+import type { KnownEventTypes } from '../event-types/known-event-types.js';
+import { checkMailbox } from '../smtp/mailbox-fault.js';
+import { refuseFaulty, warningsOf } from './check.js';
 import { defaultTemplate } from './defaults/default-template.js';
-import type { EmailTemplate, EmailTemplatePage } from './email-templates.contract.js';
-import { renderTemplate, TemplateError, type RenderedContent } from './render.js';
+import type { EmailTemplate, EmailTemplatePage, EmailTemplateQuery, EmailTemplateWrite } from './email-templates.contract.js';
+import type { EmailTemplateData, EmailTemplateRow, EmailTemplatesRepository, StoredSummary } from './email-templates.repository.js';
+import { orderBy } from './order.js';
+import { templateMacros, type TemplateText } from './render.js';
 
-type Value = string | number | boolean | null;
-
-/** Values are cut to this length when an event is too large for its template's limits. */
-const SHORTENED = 200;
+const TYPE = 'emailTemplate';
 
 export class EmailTemplatesService {
-  constructor(private readonly eventTypes: EventTypesService) {}
+  constructor(
+    private readonly db: Database,
+    private readonly templates: EmailTemplatesRepository,
+    private readonly eventTypes: KnownEventTypes,
+  ) {}
 
-  list(query: EventTypeQuery): EmailTemplatePage {
-    const { items, nextCursor } = this.eventTypes.list(query);
-    return { items: items.map((type) => ({ ...nameOf(type), subject: defaultTemplate(type).subject })), nextCursor };
-  }
-
-  get(eventType: string): EmailTemplate {
-    const type = this.eventTypes.get(eventType);
-    return { ...nameOf(type), ...defaultTemplate(type) };
-  }
-
-  /** What the subscribers of an event get. Never fails: an event that is too large for its template is told with shortened values. */
-  render(eventType: string, event: { properties: Record<string, Value>; occurredAt: Date }): RenderedContent & { replyTo: string | null } {
-    const type = this.eventTypes.find(eventType) ?? goneType(eventType);
-    const template = defaultTemplate(type);
-    const values = valuesOf(type, event);
+  async list(query: EmailTemplateQuery): Promise<EmailTemplatePage> {
+    const slice = sliceOf(query);
+    const order = orderBy<ListedTemplate>(query.sort ?? 'eventType');
+    const [types, stored] = await Promise.all([this.eventTypes.list(), this.templates.summaries()]);
+    const modified = new Map(stored.map((row) => [row.eventType, row]));
+    const wanted = types.map((type) => listed(type, modified.get(type.name))).filter((template) => isWanted(template, query));
     try {
-      return { ...renderTemplate(template, values), replyTo: template.replyTo };
+      const after = wanted.filter((template) => slice.after === null || order.isAfter(template, slice.after)).sort(order.compare);
+      return pageOf(after.slice(0, slice.limit + 1), slice.limit, order.placeOf, toSummary);
     } catch (error) {
-      if (!(error instanceof TemplateError)) throw error;
-      const content = renderTemplate(template, shortened(values));
-      return { ...content, replyTo: template.replyTo, warnings: [...content.warnings, `Long values were cut: ${error.message}`] };
+      if (error instanceof SyntaxError) throw badCursor();
+      throw error;
     }
   }
+
+  async get(eventType: string): Promise<EmailTemplate> {
+    return toEmailTemplate(await this.typeOf(eventType), await this.templates.find(eventType));
+  }
+
+  /** Saves a template. One that says just what the default says is the default, and follows it. */
+  async put(actor: Actor, eventType: string, write: EmailTemplateWrite, ifMatch: string | undefined): Promise<EmailTemplate> {
+    const type = await this.typeOf(eventType);
+    const texts = textsOf(write);
+    refuseFaulty(texts, type);
+    if (isDefault(type, texts)) return this.reset(actor, eventType, ifMatch);
+    const row = await changeResource<EmailTemplateRow, EmailTemplateRow | null>(this.db, actor, {
+      ...this.changeOf(type, ifMatch),
+      load: (tx) => this.lock(tx, type),
+      apply: (tx) => this.templates.save(tx, { eventType, ...texts, updatedBy: actor.name }),
+    });
+    return toEmailTemplate(type, row);
+  }
+
+  /** Back to the default. */
+  async reset(actor: Actor, eventType: string, ifMatch: string | undefined): Promise<EmailTemplate> {
+    const type = await this.typeOf(eventType);
+    const row = await this.templates.find(eventType);
+    if (row === null) {
+      refuseStale(ifMatch, digestOf(toEmailTemplate(type, null)));
+      return toEmailTemplate(type, null); // nothing to change, or to record
+    }
+    await changeResource<null, EmailTemplateRow | null>(this.db, actor, {
+      ...this.changeOf(type, ifMatch),
+      load: (tx) => this.lock(tx, type),
+      apply: async (tx) => {
+        await this.templates.delete(tx, eventType);
+        return null;
+      },
+    });
+    return toEmailTemplate(type, null);
+  }
+
+  /** An event type, and the template that an administrator wrote for it; undefined: the default is used. */
+  async current(eventType: string): Promise<{ type: EventType; modified: TemplateText | undefined }> {
+    return { type: await this.typeOf(eventType), modified: (await this.templates.find(eventType)) ?? undefined };
+  }
+
+  /** @param pointer where the name stands in the body */
+  async typeNamed(eventType: string, pointer: string): Promise<EventType> {
+    const type = await this.eventTypes.find(eventType);
+    if (type === null) throw invalid('EVENT_TYPE_UNKNOWN', pointer, 'names no event type; GET /v1/event-types lists those that exist');
+    return type;
+  }
+
+  /** The types and the templates that were changed of those `names` that exist, for events that are to be rendered. */
+  async forRendering(tx: Tx, names: string[]): Promise<{ types: Map<string, EventType>; modified: Map<string, TemplateText> }> {
+    const [types, rows] = [await this.eventTypes.findMany(names, tx), await this.templates.findMany(names, tx)];
+    return { types, modified: new Map(rows.map((row) => [row.eventType, row])) };
+  }
+
+  /** The template of a type, when an administrator wrote it and it uses one of these properties; with null the template that goes with the type. */
+  async brokenBy(eventType: string, lost: string[] | null): Promise<BrokenTemplate[]> {
+    const row = await this.templates.find(eventType);
+    if (row === null) return [];
+    if (lost === null) return [{ eventType, macros: [], message: 'is deleted together with its event type' }];
+    const macros = templateMacros(row).filter((name) => lost.includes(name));
+    return macros.length === 0 ? [] : [{ eventType, macros, message: `uses ${macros.map((name) => `{{ ${name} }}`).join(', ')}, which would render blank or have a value of another type` }];
+  }
+
+  /** The event type is deleted: its template goes with it. */
+  async forget(tx: Tx, actor: Actor, eventType: string): Promise<void> {
+    const row = await this.templates.find(eventType, tx);
+    if (row === null) return;
+    await this.templates.delete(tx, eventType);
+    await recordChanges(tx, actor, TYPE, [{ id: eventType, before: describe(row), after: null }]);
+  }
+
+  private async typeOf(eventType: string): Promise<EventType> {
+    const type = await this.eventTypes.find(eventType);
+    if (type === null) throw notFound('event type', eventType);
+    return type;
+  }
+
+  private async lock(tx: Tx, type: EventType): Promise<EmailTemplateRow | null> {
+    await this.eventTypes.refuseUnknown(tx, [type.name], () => '/eventType'); // it might just be deleted
+    return this.templates.lock(tx, type.name);
+  }
+
+  private changeOf(type: EventType, ifMatch: string | undefined): Omit<ResourceChange<EmailTemplateRow | null, EmailTemplateRow | null>, 'load' | 'apply'> {
+    return { type: TYPE, id: type.name, ifMatch, etag: (row: EmailTemplateRow | null) => digestOf(toEmailTemplate(type, row)), describe };
+  }
 }
 
-const nameOf = ({ name, displayName, category }: EventType): { eventType: string; displayName: string; category: string } => ({ eventType: name, displayName, category });
+/** What a list is searched and sorted by; its subject is made for those that are shown. */
+type ListedTemplate = Omit<EmailTemplatePage['items'][number], 'subject'> & { type: EventType; stored: StoredSummary | undefined };
 
-/** A type that was known when the event was accepted and is gone now is still told, by its name. */
-function goneType(name: string): EventType {
-  return { name, category: 'Other', displayName: name, description: name, level: 'info', builtIn: false, properties: [] };
+function listed(type: EventType, stored: StoredSummary | undefined): ListedTemplate {
+  const { name, displayName, category, level } = type;
+  return { eventType: name, displayName, category, level, isModified: stored !== undefined, updatedAt: stored?.updatedAt.toISOString() ?? null, updatedBy: stored?.updatedBy ?? null, type, stored };
 }
 
-function valuesOf(type: EventType, { properties, occurredAt }: { properties: Record<string, Value>; occurredAt: Date }): Record<string, Value> {
-  return {
-    ...properties,
-    EventName: type.name,
-    EventDisplayName: type.displayName,
-    EventDescription: type.description,
-    EventTimestamp: occurredAt.toISOString(),
-  };
+function isWanted({ type, stored, isModified }: ListedTemplate, query: EmailTemplateQuery): boolean {
+  if (query.category !== undefined && type.category !== query.category) return false;
+  if (query.isModified !== undefined && isModified !== query.isModified) return false;
+  const wanted = query.q?.toLowerCase() ?? '';
+  return [type.name, type.displayName, type.description, stored?.subject ?? ''].some((text) => text.toLowerCase().includes(wanted));
 }
 
-const shortened = (values: Record<string, Value>): Record<string, Value> =>
-  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, typeof value === 'string' && value.length > SHORTENED ? `${value.slice(0, SHORTENED).toWellFormed()}…` : value]));
+function toSummary({ type, stored, eventType, displayName, category, level, isModified, updatedAt, updatedBy }: ListedTemplate): EmailTemplatePage['items'][number] {
+  return { eventType, displayName, category, level, subject: stored?.subject ?? defaultTemplate(type).subject, isModified, updatedAt, updatedBy };
+}
+
+function toEmailTemplate(type: EventType, row: EmailTemplateRow | null): EmailTemplate {
+  const { subject, textBody, htmlBody, replyTo } = row ?? defaultTemplate(type);
+  const summary = toSummary(listed(type, row ?? undefined));
+  return { ...summary, subject, textBody, htmlBody, replyTo, warnings: row === null ? [] : warningsOf(row, type) };
+}
+
+/** An empty HTML part is none. */
+export const textsOf = ({ subject, textBody, htmlBody, replyTo }: EmailTemplateWrite): TemplateText => {
+  const fault = replyTo == null ? null : checkMailbox(replyTo);
+  if (fault !== null) throw invalid('EMAIL_ADDRESS_INVALID', '/replyTo', fault);
+  return { subject, textBody, htmlBody: htmlBody?.trim() ? htmlBody : null, replyTo: replyTo ?? null };
+};
+
+function isDefault(type: EventType, texts: TemplateText): boolean {
+  const standard = defaultTemplate(type);
+  return (['subject', 'textBody', 'htmlBody', 'replyTo'] as const).every((field) => texts[field] === standard[field]);
+}
+
+const describe = ({ subject, textBody, htmlBody, replyTo }: EmailTemplateData | EmailTemplateRow): { [field: string]: string | null } => ({ subject, textBody, htmlBody, replyTo });

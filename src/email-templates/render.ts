@@ -3,7 +3,7 @@ import { macrosOf, renderPart, type MacroValue } from './liquid.js';
 import { oneLine, shorten, tidyText, wrapText } from './plain-text.js';
 import { presentValues } from './values.js';
 
-export { TemplateError } from './template-error.js';
+export { TEMPLATE_PARTS, TemplateError } from './template-error.js';
 
 /** What an administrator writes: Liquid source. */
 export interface TemplateText {

@@ -1,7 +1,8 @@
 import { MailroomError } from '../errors.js';
 
 /** The parts of a template that are Liquid source, as they are named in the API. */
-export type TemplatePart = 'subject' | 'textBody' | 'htmlBody';
+export const TEMPLATE_PARTS = ['subject', 'textBody', 'htmlBody'] as const;
+export type TemplatePart = (typeof TEMPLATE_PARTS)[number];
 
 /** `TEMPLATE_SYNTAX`: cannot be read. `TEMPLATE_LIMIT`: needs too much time, memory or output. `TEMPLATE_RENDER`: a filter refused its input. */
 export type TemplateErrorCode = 'TEMPLATE_SYNTAX' | 'TEMPLATE_LIMIT' | 'TEMPLATE_RENDER';
@@ -23,7 +24,7 @@ export class TemplateError extends MailroomError {
 
   constructor(code: TemplateErrorCode, readonly part: TemplatePart, readonly reason: string, place: TemplatePlace, options?: ErrorOptions) {
     const message = `${reason} (line ${place.line}, column ${place.column}: ${place.lineText.trim()})`;
-    super('invalid', code, message, [{ pointer: `/${part}`, message }], options);
+    super('invalid', code, message, [{ pointer: `/${part}`, message, ...place }], options);
     this.name = 'TemplateError';
     this.line = place.line;
     this.column = place.column;

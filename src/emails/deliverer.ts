@@ -128,6 +128,7 @@ export class Deliverer {
       }
       const [started] = await Promise.all([item.begun?.started ?? this.marks.start({ id: item.email.id, leaseId: item.email.leaseId, relayVersion: batch.relay.version }), last]);
       last = Promise.resolve();
+      if (started?.skipped) continue;
       if (started === null) {
         if (!(await this.parts.deliveries.maySend(batch.relay.version))) batch.holdBack();
         continue;
@@ -146,7 +147,7 @@ export class Deliverer {
    * or some time; the attempt goes on over another one, at last over a fresh one.
    */
   private async attempt(session: SmtpSession, item: BatchItem, started: Started, batch: Batch, reused: boolean): Promise<OutcomeMark | null> {
-    const { email } = item;
+    const email = { ...item.email, to: started.to };
     const { relay, messages } = batch;
     const startedAt = new Date();
     let outcome: OutcomeMark;

@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { type Database, Prisma } from '../db/client.js';
 import type { EmailStatus } from './emails.contract.js';
+import { ADDRESSEES } from './subscribers.js';
 
 /** An e-mail that this worker holds a lease on, with what it takes to send it. */
 export interface ClaimedEmail {
@@ -57,8 +58,13 @@ export interface OutcomeMark {
   queueId: string | null;
 }
 
+/** What became of a start. */
 export interface Started {
   id: string;
+  /** True: it must not be sent, for the user is gone; nothing has begun. */
+  skipped: boolean;
+  /** The address, which is the user's as it is now when the e-mail is for a user. */
+  to: string;
   attemptCount: number;
   tries: number;
 }
@@ -118,7 +124,8 @@ export class DeliveryRepository {
    * Writes outcomes and starts in one commit. A start counts only while its lease holds: an e-mail that was cancelled or taken over is
    * left out of the answer and must not be sent. An outcome counts for the lease's holder; that a mail was sent is kept also when the
    * lease was lost meanwhile, unless somebody else tries it already. While a test holds the gate no start counts: reading the gate's row
-   * FOR SHARE makes that exact, for the test cannot close it in the middle of this statement.
+   * FOR SHARE makes that exact, for the test cannot close it in the middle of this statement. For an e-mail to a user the user is read now: its
+   * address is what the user has, and it is skipped when the user is gone or disabled.
    */
   async mark(starts: StartMark[], outcomes: OutcomeMark[]): Promise<Started[]> {
     return this.db.prisma.$queryRaw<Started[]>`
@@ -148,12 +155,16 @@ export class DeliveryRepository {
         SELECT r.* FROM jsonb_to_recordset(${storable(starts)}::jsonb) AS r(id uuid, "leaseId" uuid, "relayVersion" text) JOIN current ON current.version = r."relayVersion"
       ), gate AS (
         SELECT id FROM delivery_gate WHERE ${GATE_IS_OPEN} FOR SHARE
-      )
-      UPDATE emails e SET status = 'sending', attempt_count = e.attempt_count + 1, tries = e.tries + 1, attempt_started_at = now(),
-        next_attempt_at = NULL, reason_code = NULL, reason = NULL, updated_at = now()
-      FROM s JOIN delivery_leases l ON l.id = s."leaseId" AND l.expires_at > now() CROSS JOIN gate
+      ), addressee AS (${ADDRESSEES})
+      UPDATE emails e SET
+        status = CASE WHEN a.code IS NULL THEN 'sending'::email_status ELSE 'skipped'::email_status END, reason_code = a.code, reason = a.reason,
+        to_address = coalesce(a.address, e.to_address), to_key = coalesce(a.key, e.to_key),
+        attempt_count = CASE WHEN a.code IS NULL THEN e.attempt_count + 1 ELSE e.attempt_count END, tries = CASE WHEN a.code IS NULL THEN e.tries + 1 ELSE e.tries END,
+        attempt_started_at = CASE WHEN a.code IS NULL THEN now() ELSE e.attempt_started_at END, lease_id = CASE WHEN a.code IS NULL THEN e.lease_id END,
+        next_attempt_at = NULL, updated_at = now()
+      FROM s JOIN delivery_leases l ON l.id = s."leaseId" AND l.expires_at > now() CROSS JOIN gate LEFT JOIN addressee a ON a.id = s.id
       WHERE e.id = s.id AND e.lease_id = s."leaseId" AND e.status IN ('queued', 'deferred', 'unconfirmed')
-      RETURNING e.id, e.attempt_count AS "attemptCount", e.tries`;
+      RETURNING e.id, a.code IS NOT NULL AS skipped, e.to_address AS "to", e.attempt_count AS "attemptCount", e.tries`;
   }
 
   /** Puts off, without an attempt, what a worker holds while the e-mail client is disabled; when it has been enabled meanwhile that is due at once. */

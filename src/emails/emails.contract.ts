@@ -4,7 +4,7 @@ import type { Timestamp, Uuid } from '../contract/scalars.js';
  * `queued`: waits for its first attempt. `sending`: a worker is at it. `sent`: the server took it. `deferred`: a retry is planned at
  * `nextAttemptAt`. `failed`: final. `unconfirmed`: the connection, or the worker, died after the message was handed over, so only the
  * server knows whether it has it (RFC 1047); it is sent again at `nextAttemptAt` with the same Message-ID. `skipped`: not sent on
- * purpose, because the e-mail client was disabled. `cancelled`: by an administrator.
+ * purpose, because the e-mail client or the user was disabled, or the user deleted. `cancelled`: by an administrator.
  */
 export type EmailStatus = 'queued' | 'sending' | 'sent' | 'deferred' | 'failed' | 'unconfirmed' | 'skipped' | 'cancelled';
 
@@ -45,8 +45,11 @@ export interface Email {
   eventId: Uuid;
   /** @example "PasswordCheckFailed" */
   eventType: string;
-  /** The subscription that asked for it. */
+  /** The subscription that asked for it; null for a mail that tries a template. */
   subscriptionId: Uuid | null;
+  /** The user whose subscription asked for it, or null. The user is read again when the mail is sent. */
+  userId: Uuid | null;
+  /** The address; for a user the one that it was, or is to be, sent to first. */
   to: string;
   subject: string;
   status: EmailStatus;

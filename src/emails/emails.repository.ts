@@ -3,6 +3,7 @@ import type { EmailAttemptModel, EmailModel } from '../db/generated/models.js';
 import { type Equality, indexRange } from '../db/index-range.js';
 import type { Slice } from '../contract/page.js';
 import type { EmailCounts, EmailStatus } from './emails.contract.js';
+import { SUBSCRIPTIONS_OF_EVENT } from './subscribers.js';
 
 export type EmailRow = EmailModel & { subject: string; warnings: string[] };
 export type AttemptRow = EmailAttemptModel;
@@ -72,17 +73,17 @@ export class EmailsRepository {
   async insertForSubscribers(tx: Tx, { eventIds, after, limit, nudgeable }: Portion, messageIdDomain: string): Promise<MadeEmails> {
     const [made] = await tx.$queryRaw<MadeEmails[]>`
       WITH pairs AS (
-        SELECT e.id AS event_id, e.type, e.publisher_key_id, e.client_enabled, s.id AS subscription_id, s.email_address, s.email_key
+        SELECT e.id AS event_id, e.type, e.publisher_key_id, e.client_enabled, s.id AS subscription_id, s.email_address, s.email_key, s.user_id
         FROM events e CROSS JOIN LATERAL (
-          SELECT id, email_address, email_key FROM (${SUBSCRIPTIONS_OF_EVENT}) o
+          SELECT id, email_address, email_key, user_id FROM (${SUBSCRIPTIONS_OF_EVENT}) o
           WHERE ${after === null ? Prisma.sql`true` : Prisma.sql`id > ${after}::uuid`}
           ORDER BY id LIMIT ${limit}
         ) s
         WHERE e.id = ANY(${eventIds}::uuid[])
       ), made AS (
-        INSERT INTO emails (id, event_id, event_type, publisher_key_id, subscription_id, to_address, to_key, message_id, status, reason_code, reason,
+        INSERT INTO emails (id, event_id, event_type, publisher_key_id, subscription_id, user_id, to_address, to_key, message_id, status, reason_code, reason,
                             give_up_at, next_attempt_at, nudge_at)
-        SELECT id, event_id, type, publisher_key_id, subscription_id, email_address, email_key, '<' || id || '@' || ${messageIdDomain} || '>',
+        SELECT id, event_id, type, publisher_key_id, subscription_id, user_id, email_address, email_key, '<' || id || '@' || ${messageIdDomain} || '>',
                CASE WHEN client_enabled THEN 'queued'::email_status ELSE 'skipped'::email_status END,
                CASE WHEN NOT client_enabled THEN 'EMAIL_CLIENT_DISABLED' END,
                CASE WHEN NOT client_enabled THEN 'The e-mail client was disabled (serverAddress is null) when the event was published.' END,
@@ -90,7 +91,7 @@ export class EmailsRepository {
                CASE WHEN client_enabled THEN now() END,
                CASE WHEN client_enabled THEN CASE WHEN row_number() OVER () <= ${nudgeable} THEN now() + interval '15 seconds' ELSE now() END END
         FROM (
-          SELECT DISTINCT ON (event_id, email_key) uuid_v7(now()) AS id, pairs.* FROM pairs ORDER BY event_id, email_key, subscription_id
+          SELECT DISTINCT ON (event_id, email_key) uuid_v7(now()) AS id, pairs.* FROM pairs ORDER BY event_id, email_key, user_id NULLS FIRST, subscription_id
         ) distinct_addresses
         ON CONFLICT (event_id, to_key) DO NOTHING
         RETURNING id, nudge_at
@@ -101,6 +102,17 @@ export class EmailsRepository {
         ) u
       ) AS unfinished`;
     return made!;
+  }
+
+  /** Makes one e-mail of an event for an address, whether it is subscribed or not; the event's content is stored. It is for the caller to nudge. */
+  async insertOne(tx: Tx, eventId: string, { address, key }: { address: string; key: string }, messageIdDomain: string): Promise<EmailRow> {
+    const [row] = await tx.$queryRaw<{ id: string }[]>`
+      INSERT INTO emails (id, event_id, event_type, publisher_key_id, to_address, to_key, message_id, status, give_up_at, next_attempt_at, nudge_at)
+      SELECT made.id, e.id, e.type, e.publisher_key_id, ${address}, ${key}, '<' || made.id || '@' || ${messageIdDomain} || '>', 'queued',
+             now() + interval '3 days', now(), now() + interval '15 seconds'
+      FROM events e, (SELECT uuid_v7(now()) AS id) made WHERE e.id = ${eventId}::uuid
+      RETURNING id`;
+    return (await this.find(tx, row!.id))!;
   }
 
   async countsByEvent(eventIds: string[]): Promise<{ eventId: string; status: EmailStatus; count: number }[]> {
@@ -171,21 +183,13 @@ export class EmailsRepository {
 }
 
 const COLUMNS = Prisma.sql`
-  e.id, e.event_id AS "eventId", e.event_type AS "eventType", e.subscription_id AS "subscriptionId", e.to_address AS "toAddress", e.to_key AS "toKey",
+  e.id, e.event_id AS "eventId", e.event_type AS "eventType", e.subscription_id AS "subscriptionId", e.user_id AS "userId", e.to_address AS "toAddress", e.to_key AS "toKey",
   e.message_id AS "messageId", e.status, e.reason_code AS "reasonCode", e.reason, e.attempt_count AS "attemptCount", e.tries,
   e.next_attempt_at AS "nextAttemptAt", e.created_at AS "createdAt", e.updated_at AS "updatedAt", e.sent_at AS "sentAt",
   e.server_reply AS "serverReply", e.server_queue_id AS "serverQueueId", c.subject, c.warnings`;
 
 const QUEUED_AGAIN = Prisma.sql`
   status = 'queued', reason_code = NULL, reason = NULL, tries = 0, give_up_at = now() + interval '3 days', next_attempt_at = now(), lease_id = NULL, updated_at = now()`;
-
-/** The enabled subscriptions that ask for the event e; two queries, as each has an index of its own. */
-const SUBSCRIPTIONS_OF_EVENT = Prisma.sql`
-  SELECT id, email_address, email_key FROM subscriptions
-  WHERE enabled AND all_events AND (object_id IS NULL OR object_id = e.object_id)
-  UNION ALL
-  SELECT id, email_address, email_key FROM subscriptions
-  WHERE enabled AND NOT all_events AND event_types @> ARRAY[e.type] AND (object_id IS NULL OR object_id = e.object_id)`;
 
 /** The e-mails of a filter with ids above `after` and below `before`, and the columns to order them by. */
 function rangeOf(filter: EmailFilter, after: string | null, before: string | null): { where: Prisma.Sql; columns: Prisma.Sql[] } {

@@ -45,6 +45,13 @@ export class EmailsService {
     return this.emails.insertForSubscribers(tx, portion, messageIdDomain(settings.senderAddress));
   }
 
+  /** Makes one e-mail of an event for an address that nobody's subscription names. It is for the caller to nudge after the commit. */
+  async makeOne(tx: Tx, content: NewContent, to: string): Promise<Email> {
+    const { settings } = await this.settings.get();
+    await this.emails.insertContents(tx, [content]);
+    return toEmail(await this.emails.insertOne(tx, content.eventId, { address: to, key: addressKey(to) }, messageIdDomain(settings.senderAddress)));
+  }
+
   async countsByEvent(eventIds: string[]): Promise<Map<string, EmailCounts>> {
     const counts = new Map<string, EmailCounts>();
     if (eventIds.length === 0) return counts;
@@ -168,6 +175,7 @@ function toEmail(row: EmailRow): Email {
     eventId: row.eventId,
     eventType: row.eventType,
     subscriptionId: row.subscriptionId,
+    userId: row.userId,
     to: row.toAddress,
     subject: row.subject,
     status: row.status,

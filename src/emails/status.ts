@@ -8,14 +8,15 @@ export type EmailOutcome =
   | 'refused'
   | 'unanswered'
   | 'workerLost'
+  | 'recipientGone'
   | 'retryAsked'
   | 'cancelAsked';
 
 const NEXT: Record<EmailStatus, Partial<Record<EmailOutcome, EmailStatus>>> = {
-  queued: { started: 'sending', retryPlanned: 'deferred', refused: 'failed', workerLost: 'queued', cancelAsked: 'cancelled' },
-  deferred: { started: 'sending', retryPlanned: 'deferred', refused: 'failed', workerLost: 'deferred', cancelAsked: 'cancelled' },
+  queued: { started: 'sending', retryPlanned: 'deferred', refused: 'failed', workerLost: 'queued', recipientGone: 'skipped', cancelAsked: 'cancelled' },
+  deferred: { started: 'sending', retryPlanned: 'deferred', refused: 'failed', workerLost: 'deferred', recipientGone: 'skipped', cancelAsked: 'cancelled' },
   sending: { accepted: 'sent', retryPlanned: 'deferred', refused: 'failed', unanswered: 'unconfirmed', workerLost: 'unconfirmed' },
-  unconfirmed: { started: 'sending', retryPlanned: 'unconfirmed', refused: 'failed', workerLost: 'unconfirmed', retryAsked: 'queued', cancelAsked: 'cancelled' },
+  unconfirmed: { started: 'sending', retryPlanned: 'unconfirmed', refused: 'failed', workerLost: 'unconfirmed', recipientGone: 'skipped', retryAsked: 'queued', cancelAsked: 'cancelled' },
   sent: {},
   failed: { retryAsked: 'queued' },
   skipped: { retryAsked: 'queued' },

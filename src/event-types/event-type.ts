@@ -1,5 +1,5 @@
 export type EventLevel = 'info' | 'warning' | 'error';
-export type PropertyType = 'string' | 'integer' | 'boolean' | 'dateTime' | 'uri';
+export type PropertyType = 'string' | 'integer' | 'number' | 'boolean' | 'dateTime' | 'uri';
 
 /** A property that events of a type can carry; its name is the name of the macro in templates. */
 export interface EventProperty {

@@ -1,4 +1,6 @@
-import type { EventLevel, EventProperty } from './catalogue.js';
+import type { PageQuery } from '../contract/page.js';
+import type { Timestamp } from '../contract/scalars.js';
+import type { EventLevel, EventProperty, PropertyType } from './event-type.js';
 
 /** A kind of event that services publish and people subscribe to. */
 export interface EventTypeResource {
@@ -12,8 +14,124 @@ export interface EventTypeResource {
   level: EventLevel;
   /** True for the types that Mailroom comes with. */
   builtIn: boolean;
-  /** What an event of this type usually carries; each is a macro of its template. Built-in types require none. */
+  /**
+   * What an event of this type usually carries; each is a macro of its template. Those of every event come first. Built-in types require none,
+   * and `EventName`, `EventDisplayName`, `EventDescription` and `EventTimestamp` are filled in by Mailroom.
+   */
   properties: EventProperty[];
+  /** Null for a built-in type. */
+  updatedAt: Timestamp | null;
+  /** Name of the key that made the last change; null for a built-in type. */
+  updatedBy: string | null;
+}
+
+/** A property that events of a type can carry. */
+export interface EventPropertyWrite {
+  /**
+   * Its name, which is the name of the macro too.
+   * @pattern ^[A-Za-z][A-Za-z0-9_]{0,63}$ must have 1 to 64 letters, digits and underscores, starting with a letter
+   * @example "InvoiceNumber"
+   */
+  name: string;
+  /** `dateTime` is an RFC 3339 time, `uri` an absolute address with its scheme (RFC 3986). */
+  type: PropertyType;
+  /**
+   * What it is, for people who write templates.
+   * @maxLength 500 must have at most 500 characters
+   * @default ""
+   */
+  description?: string;
+  /**
+   * True: an event without it is refused.
+   * @default false
+   */
+  required?: boolean;
+}
+
+/**
+ * An event type of your own.
+ * @example {
+ *   "displayName": "Invoice Paid", "category": "Billing", "level": "info", "description": "A customer has paid an invoice.",
+ *   "properties": [
+ *     { "name": "InvoiceNumber", "type": "string", "description": "Number of the invoice.", "required": true },
+ *     { "name": "Amount", "type": "number", "description": "What was paid, in euros." },
+ *     { "name": "InvoiceUri", "type": "uri", "description": "Address of the invoice." }
+ *   ]
+ * }
+ */
+export interface EventTypeWrite {
+  /**
+   * The name in readable words. Left out: made from the name.
+   * @minLength 1 must have 1 to 100 characters
+   * @maxLength 100 must have 1 to 100 characters
+   */
+  displayName?: string;
+  /**
+   * @minLength 1 must have 1 to 100 characters
+   * @maxLength 100 must have 1 to 100 characters
+   * @default "Custom"
+   */
+  category?: string;
+  /**
+   * What an event of this type means, in one sentence.
+   * @maxLength 1000 must have at most 1000 characters
+   * @default ""
+   */
+  description?: string;
+  /** How serious it is. Left out: told from the name, as for built-in types: `error` with Failed or Error, `warning` with Warning, Expiring, Expired, Mismatch or Lost. */
+  level?: EventLevel;
+  /**
+   * What its events carry besides the properties of every event. One of those may be named too, to describe it anew or to require it; the four that
+   * Mailroom fills in may not be changed.
+   * @maxItems 100 must hold at most 100 properties
+   * @default []
+   */
+  properties?: EventPropertyWrite[];
+  /** Read-only: accepted and ignored. */
+  name?: string;
+  /** Read-only: accepted and ignored. */
+  builtIn?: boolean;
+  /** Read-only: accepted and ignored. */
+  updatedAt?: string | null;
+  /** Read-only: accepted and ignored. */
+  updatedBy?: string | null;
+}
+
+/** A template that an administrator wrote and that a change of its event type would leave with blanks. */
+export interface BrokenTemplate {
+  eventType: string;
+  /** The macros that would render blank, or have a value of another type. */
+  macros: string[];
+  message: string;
+}
+
+/** A subscription that a change of an event type touches. */
+export interface AffectedSubscription {
+  id: string;
+  description: string;
+  /** `deleted`: it asks for nothing else. `reduced`: it keeps its other event types. `blanks`: its mails would have blanks, because of the template. */
+  effect: 'deleted' | 'reduced' | 'blanks';
+}
+
+/** What a change of an event type would do. Nothing has been changed. */
+export interface EventTypeImpact {
+  eventType: string;
+  change: 'create' | 'update' | 'delete' | 'none';
+  properties: {
+    added: string[];
+    removed: string[];
+    /** With another type, or required from now on. */
+    changed: string[];
+  };
+  /** The templates it breaks, or, when the type is deleted, deletes. */
+  templates: BrokenTemplate[];
+  /** The subscriptions it breaks or deletes, at most 100 of them. */
+  subscriptions: AffectedSubscription[];
+  /**
+   * How many subscriptions that are in all.
+   * @isInt
+   */
+  subscriptionCount: number;
 }
 
 export interface EventTypePage {
@@ -22,19 +140,7 @@ export interface EventTypePage {
   nextCursor: string | null;
 }
 
-export interface EventTypeQuery {
-  /**
-   * @isInt must be a whole number from 1 to 200
-   * @minimum 1 must be a whole number from 1 to 200
-   * @maximum 200 must be a whole number from 1 to 200
-   * @default 50
-   */
-  limit?: number;
-  /**
-   * The `nextCursor` of the page before.
-   * @maxLength 512 must be the nextCursor of an earlier answer
-   */
-  cursor?: string;
+export interface EventTypeQuery extends PageQuery {
   /**
    * Only types whose name, display name or description contains this text, whatever its case.
    * @maxLength 100 must have at most 100 characters
@@ -45,4 +151,6 @@ export interface EventTypeQuery {
    * @maxLength 100 must have at most 100 characters
    */
   category?: string;
+  /** True: only the types that Mailroom comes with; false: only those of other services. */
+  builtIn?: boolean;
 }

@@ -1,6 +1,6 @@
-import { Get, Path, Queries, Route, Security, Tags } from '@tsoa/runtime';
-import { ApiController } from '../contract/api-controller.js';
-import type { EventTypePage, EventTypeQuery, EventTypeResource } from './event-types.contract.js';
+import { Body, Delete, Get, Header, Path, Put, Queries, Query, Request, Response, Route, Security, SuccessResponse, Tags } from '@tsoa/runtime';
+import { ApiController, type ApiRequest } from '../contract/api-controller.js';
+import type { EventTypeImpact, EventTypePage, EventTypeQuery, EventTypeResource, EventTypeWrite } from './event-types.contract.js';
 import type { EventTypesService } from './event-types.service.js';
 
 @Route('event-types')
@@ -11,12 +11,12 @@ export class EventTypesController extends ApiController {
   }
 
   /**
-   * The catalogue, in the order of names.
+   * The catalogue, in the order of names: the types that Mailroom comes with, and those that other services added.
    * @summary List event types
    */
   @Get()
   @Security('apiKey', ['administrator', 'auditor', 'publisher'])
-  public listEventTypes(@Queries() query: EventTypeQuery): EventTypePage {
+  public async listEventTypes(@Queries() query: EventTypeQuery): Promise<EventTypePage> {
     return this.eventTypes.list(query);
   }
 
@@ -28,7 +28,57 @@ export class EventTypesController extends ApiController {
    */
   @Get('{name}')
   @Security('apiKey', ['administrator', 'auditor', 'publisher'])
-  public getEventType(@Path() name: string): EventTypeResource {
-    return this.entity(this.eventTypes.get(name));
+  public async getEventType(@Path() name: string): Promise<EventTypeResource> {
+    return this.entity(await this.eventTypes.get(name));
+  }
+
+  /**
+   * Adds an event type of your own (201), or replaces it (200). From then on events of it are checked against its properties: one that lacks a
+   * required property, or has one of another type, is refused. At most 1,000 types can be added.
+   *
+   * Send the definition at each start of your service: the same one again changes nothing. A publisher changes only types that it made itself (or
+   * whose maker's key is gone). Built-in types cannot be changed (409 `EVENT_TYPE_BUILT_IN`).
+   *
+   * With `dryRun=true` nothing is changed; the answer lists what the change would break: templates that use a property that is gone or has another
+   * type, and the subscriptions whose mails would have blanks then.
+   * @param name Name of the event type: 1 to 100 letters, digits, dots, hyphens and underscores, starting with a letter. It must differ from others in more than case.
+   * @example name "InvoicePaid"
+   * @param dryRun true: change nothing, and tell what would break.
+   * @summary Add or replace an event type
+   */
+  @Put('{name}')
+  @Security('apiKey', ['administrator', 'publisher'])
+  @SuccessResponse(200, 'Replaced, or what would break')
+  @Response<EventTypeResource>(201, 'Created')
+  public async putEventType(
+    @Request() req: ApiRequest,
+    @Path() name: string,
+    @Body() body: EventTypeWrite,
+    @Query() dryRun?: boolean,
+    @Header('If-Match') ifMatch?: string,
+  ): Promise<EventTypeResource | EventTypeImpact> {
+    if (dryRun) return this.eventTypes.impactOfPut(req.user, name, body);
+    const { type, created } = await this.eventTypes.put(req.user, name, body, ifMatch);
+    return created ? this.made(201, `/v1/event-types/${type.name}`, type) : this.entity(type);
+  }
+
+  /**
+   * Deletes an event type that another service added, with its template. Subscriptions lose it, and those that ask for nothing else are deleted. Mail
+   * that waits is still sent; new events of the type are refused. `dryRun=true` lists all that beforehand, and deletes nothing (200).
+   * @param name Name of the event type.
+   * @example name "InvoicePaid"
+   * @param dryRun true: delete nothing, and tell what would be.
+   * @summary Delete an event type
+   */
+  @Delete('{name}')
+  @Security('apiKey', ['administrator'])
+  @SuccessResponse(204, 'Deleted')
+  @Response<EventTypeImpact>(200, 'What would be deleted')
+  public async deleteEventType(@Request() req: ApiRequest, @Path() name: string, @Query() dryRun?: boolean, @Header('If-Match') ifMatch?: string): Promise<EventTypeImpact | void> {
+    if (dryRun) {
+      this.setStatus(200);
+      return this.eventTypes.impactOfDelete(name);
+    }
+    await this.eventTypes.delete(req.user, name, ifMatch);
   }
 }

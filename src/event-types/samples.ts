@@ -58,13 +58,14 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
 const BY_TYPE: Readonly<Record<PropertyType, Sample>> = {
   string: 'Example',
   integer: 42,
+  number: 12.5,
   boolean: true,
   dateTime: '2026-03-14T09:26:53Z',
   uri: 'https://appliance.example.com/',
 };
 
 const SAMPLE_TYPE: Readonly<Record<PropertyType, string>> = {
-  string: 'string', dateTime: 'string', uri: 'string', integer: 'number', boolean: 'boolean',
+  string: 'string', dateTime: 'string', uri: 'string', integer: 'number', number: 'number', boolean: 'boolean',
 };
 
 /** What the object of an event is called, by the beginning of the event type's name. */

@@ -23,7 +23,7 @@ export interface EventPublish {
   type: string;
   /**
    * What the templates can use, at most 100 of them: names of letters, digits and underscores, at most 64 characters, starting with a letter.
-   * Those that the event type does not declare are kept too. `EventName`, `EventDisplayName`, `EventDescription` and `EventTimestamp` are
+   * Those that the event type does not declare are kept too. Types that services added may require some, and a type for each (`GET /v1/event-types/{name}`). `EventName`, `EventDisplayName`, `EventDescription` and `EventTimestamp` are
    * filled in by Mailroom.
    * @default {}
    */
@@ -57,6 +57,8 @@ export interface Event {
   acceptedAt: Timestamp;
   /** Name of the key that published it. */
   publishedBy: string;
+  /** True: it did not happen, it was made up to try a template. Its only e-mail is the one that was asked for. */
+  isTest: boolean;
   /** When the subscribers were looked up and their e-mails made; null until then. */
   matchedAt: Timestamp | null;
   /** How many of its e-mails have which status. */

@@ -26,12 +26,12 @@ export class EventsRepository {
   constructor(private readonly db: Database) {}
 
   /** One statement, however many. The sweeper enqueues what no nudge reached within 10 s. */
-  async insert(tx: Tx, events: NewEvent[], publisher: { name: string; keyId: string }): Promise<EventRow[]> {
+  async insert(tx: Tx, events: NewEvent[], publisher: { name: string; keyId: string }, isTest = false): Promise<EventRow[]> {
     const rows = JSON.stringify(events);
     return tx.$queryRaw<EventRow[]>`
-      INSERT INTO events (id, type, properties, object_id, occurred_at, published_by, publisher_key_id, client_enabled, nudge_at)
+      INSERT INTO events (id, type, properties, object_id, occurred_at, published_by, publisher_key_id, client_enabled, is_test, nudge_at)
       SELECT r.id, r.type, r.properties, r."objectId", coalesce(r."occurredAt", now()), ${publisher.name}, ${publisher.keyId}::uuid,
-             s.server_address IS NOT NULL, now() + interval '10 seconds'
+             s.server_address IS NOT NULL, ${isTest}, now() + interval '10 seconds'
       FROM jsonb_to_recordset(${rows}::jsonb) AS r(id uuid, type text, properties jsonb, "objectId" text, "occurredAt" timestamptz), smtp_settings s
       RETURNING ${COLUMNS}`;
   }
@@ -78,4 +78,4 @@ export class EventsRepository {
 
 const COLUMNS = Prisma.sql`
   id, type, properties, object_id AS "objectId", occurred_at AS "occurredAt", accepted_at AS "acceptedAt", published_by AS "publishedBy",
-  publisher_key_id AS "publisherKeyId", client_enabled AS "clientEnabled", matched_at AS "matchedAt", nudge_at AS "nudgeAt"`;
+  publisher_key_id AS "publisherKeyId", client_enabled AS "clientEnabled", is_test AS "isTest", matched_at AS "matchedAt", nudge_at AS "nudgeAt"`;

@@ -5,7 +5,8 @@ import type { Tx } from '../db/client.js';
 import type { EmailCounts } from '../emails/emails.contract.js';
 import { type EmailsService, noEmails } from '../emails/emails.service.js';
 import { notFound } from '../errors.js';
-import type { EventTypesService } from '../event-types/event-types.service.js';
+import type { EventType } from '../event-types/event-type.js';
+import type { KnownEventTypes } from '../event-types/known-event-types.js';
 import { type Answer, claimOf, type IdempotencyService } from '../idempotency/idempotency.service.js';
 import type { AcceptedEvents, Event, EventBatch, EventPage, EventPublish, EventQuery, PropertyValue } from './events.contract.js';
 import type { EventRow, EventsRepository, NewEvent } from './events.repository.js';
@@ -17,20 +18,20 @@ type Nudge = (eventIds: string[]) => void;
 export class EventsService {
   constructor(
     private readonly events: EventsRepository,
-    private readonly eventTypes: EventTypesService,
+    private readonly eventTypes: KnownEventTypes,
     private readonly emails: EmailsService,
     private readonly idempotency: IdempotencyService,
     private readonly nudge: Nudge,
   ) {}
 
   async publish(actor: Actor, body: EventPublish, idempotencyKey: string | undefined): Promise<Answer<Event>> {
-    refuseInvalidEvents([body], this.isType, () => '');
+    refuseInvalidEvents([body], await this.typesOf([body]), () => '');
     const claim = claimOf(actor, 'publishEvent', idempotencyKey, body);
     return this.nudged(await this.idempotency.once(claim, async (tx) => (await this.accept(tx, actor, [body]))[0]! as never), (event) => [event]);
   }
 
   async publishBatch(actor: Actor, body: EventBatch, idempotencyKey: string | undefined): Promise<Answer<AcceptedEvents>> {
-    refuseInvalidEvents(body.events, this.isType, (index) => `/events/${index}`);
+    refuseInvalidEvents(body.events, await this.typesOf(body.events), (index) => `/events/${index}`);
     const claim = claimOf(actor, 'publishEvents', idempotencyKey, body);
     return this.nudged(await this.idempotency.once(claim, async (tx) => ({ items: await this.accept(tx, actor, body.events) }) as never), ({ items }) => items);
   }
@@ -44,9 +45,22 @@ export class EventsService {
     return () => this.nudge(rows.map(({ id }) => id));
   }
 
+  /** Keeps an event that did not happen, for the one e-mail that tries its template: nobody's subscription is asked. */
+  async recordTest(tx: Tx, actor: Actor, event: EventPublish): Promise<Event> {
+    const [row] = await this.events.insert(tx, [toNewEvent(event)], actor, true);
+    await this.events.markMatched(tx, [row!.id]);
+    return toEvent(row!, undefined);
+  }
+
   async get(actor: Actor, id: string): Promise<Event> {
+    const event = await this.find(actor, id);
+    if (event === null) throw notFound('event', id);
+    return event;
+  }
+
+  async find(actor: Actor, id: string): Promise<Event | null> {
     const row = await this.events.find(id, ownOnly(actor));
-    if (row === null) throw notFound('event', id);
+    if (row === null) return null;
     const counts = await this.emails.countsByEvent([id]);
     return toEvent(row, counts.get(id));
   }
@@ -58,7 +72,9 @@ export class EventsService {
     return pageOf(rows, slice.limit, (row) => row.id, (row) => toEvent(row, counts.get(row.id)));
   }
 
-  private readonly isType = (name: string): boolean => this.eventTypes.find(name) !== null;
+  private typesOf(events: EventPublish[]): Promise<Map<string, EventType>> {
+    return this.eventTypes.findMany(events.map(({ type }) => type));
+  }
 
   private async accept(tx: Tx, actor: Actor, events: EventPublish[]): Promise<Event[]> {
     const made = events.map(toNewEvent);
@@ -92,6 +108,7 @@ function toEvent(row: EventRow, counts: EmailCounts | undefined): Event {
     occurredAt: row.occurredAt.toISOString(),
     acceptedAt: row.acceptedAt.toISOString(),
     publishedBy: row.publishedBy,
+    isTest: row.isTest,
     matchedAt: row.matchedAt?.toISOString() ?? null,
     emails: counts ?? noEmails(),
   };

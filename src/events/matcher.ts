@@ -1,5 +1,6 @@
-import type { Database } from '../db/client.js';
+import type { Database, Tx } from '../db/client.js';
 import type { EmailTemplatesService } from '../email-templates/email-templates.service.js';
+import { contentOf } from '../email-templates/event-content.js';
 import { DELIVERY_BATCH } from '../emails/deliver-emails.job.js';
 import type { EmailsService, MadeEmails, NewContent, SubscriptionCount } from '../emails/emails.service.js';
 import type { EventsRepository, UnmatchedEvent } from './events.repository.js';
@@ -51,7 +52,7 @@ export class Matcher {
       async (tx) => {
         const events = await this.events.lockUnmatched(tx, eventIds);
         if (events.length === 0) return { nudge: [], unfinished: [] };
-        if (after === null) await this.emails.storeContents(tx, events.map((event) => this.contentOf(event)));
+        if (after === null) await this.emails.storeContents(tx, await this.contentsOf(tx, events));
         const ids = events.map(({ id }) => id);
         const made = await this.emails.make(tx, { eventIds: ids, after, limit: this.limits.portion, nudgeable });
         const unfinished = made.unfinished.map(({ eventId }) => eventId);
@@ -63,8 +64,9 @@ export class Matcher {
     );
   }
 
-  private contentOf({ id, type, properties, occurredAt }: UnmatchedEvent): NewContent {
-    return { eventId: id, ...this.templates.render(type, { properties, occurredAt }) };
+  private async contentsOf(tx: Tx, events: UnmatchedEvent[]): Promise<NewContent[]> {
+    const { types, modified } = await this.templates.forRendering(tx, [...new Set(events.map(({ type }) => type))]);
+    return events.map((event) => ({ eventId: event.id, ...contentOf(event, types.get(event.type), modified.get(event.type)) }));
   }
 }
 

@@ -1,7 +1,7 @@
-import { Body, Delete, Get, Header, Path, Post, Put, Queries, Request, Route, Security, SuccessResponse, Tags } from '@tsoa/runtime';
+import { Body, Delete, Get, Header, Path, Post, Put, Queries, Request, Response, Route, Security, SuccessResponse, Tags } from '@tsoa/runtime';
 import { ApiController, type ApiRequest } from '../contract/api-controller.js';
 import type { Uuid } from '../contract/scalars.js';
-import type { Subscription, SubscriptionPage, SubscriptionQuery, SubscriptionWrite } from './subscriptions.contract.js';
+import type { DefaultSubscriptionWrite, ExplainQuery, Explanation, RoleDefaultsList, Subscription, SubscriptionPage, SubscriptionQuery, SubscriptionWrite } from './subscriptions.contract.js';
 import type { SubscriptionsService } from './subscriptions.service.js';
 
 @Route('subscriptions')
@@ -22,7 +22,7 @@ export class SubscriptionsController extends ApiController {
   }
 
   /**
-   * From now on the address gets a mail for each event that matches. Two subscriptions of one address that match the same event make one mail.
+   * From now on the address, or the user, gets a mail for each event that matches. Two subscriptions of one address that match the same event make one mail.
    * @summary Create a subscription
    */
   @Post()
@@ -31,6 +31,41 @@ export class SubscriptionsController extends ApiController {
   public async createSubscription(@Request() req: ApiRequest, @Body() body: SubscriptionWrite): Promise<Subscription> {
     const { subscription, version } = await this.subscriptions.create(req.user, body);
     return this.made(201, `/v1/subscriptions/${subscription.id}`, subscription, version);
+  }
+
+  /**
+   * What the people of each role usually want mail for.
+   * @summary List the default subscriptions of roles
+   */
+  @Get('defaults')
+  @Security('apiKey', ['administrator', 'auditor'])
+  public listDefaultSubscriptions(): RoleDefaultsList {
+    return { items: this.subscriptions.roleDefaults() };
+  }
+
+  /**
+   * Subscribes an address or a user to what the people of a role usually want mail for: one subscription, which you can change afterwards. Asked for
+   * again, the one that is there is the answer (200).
+   * @summary Create the default subscription of a role
+   */
+  @Post('defaults')
+  @Security('apiKey', ['administrator'])
+  @SuccessResponse(201, 'Created')
+  @Response<Subscription>(200, 'It was there already')
+  public async createDefaultSubscription(@Request() req: ApiRequest, @Body() body: DefaultSubscriptionWrite): Promise<Subscription> {
+    const { subscription, version, created } = await this.subscriptions.createDefaults(req.user, body);
+    return this.made(created ? 201 : 200, `/v1/subscriptions/${subscription.id}`, subscription, version);
+  }
+
+  /**
+   * Would this address get mail for an event of this type that was published now, and why, or why not? Each subscription of the address, its own or by
+   * a user, is told of with what stands in its way.
+   * @summary Explain who gets mail
+   */
+  @Get('explain')
+  @Security('apiKey', ['administrator', 'auditor'])
+  public async explainSubscription(@Queries() query: ExplainQuery): Promise<Explanation> {
+    return this.subscriptions.explain(query);
   }
 
   /** @summary Read a subscription */

@@ -1,9 +1,17 @@
+import type { Slice } from '../contract/page.js';
 import type { Database, Tx } from '../db/client.js';
 import type { SubscriptionModel } from '../db/generated/models.js';
-import type { Slice } from '../contract/page.js';
 
 export type SubscriptionRow = SubscriptionModel;
 export type SubscriptionData = Omit<SubscriptionRow, 'id' | 'version' | 'createdAt' | 'updatedAt'>;
+
+/** Which subscriptions; a field that is left out does not matter. */
+export interface SubscriptionFilter {
+  /** An address in lower case, and users: those of the one or the others. */
+  recipient?: { emailKey: string; userIds: string[] } | undefined;
+  userId?: string | undefined;
+  eventType?: string | undefined;
+}
 
 export class SubscriptionsRepository {
   constructor(private readonly db: Database) {}
@@ -12,16 +20,14 @@ export class SubscriptionsRepository {
     return this.db.prisma.subscription.findUnique({ where: { id } });
   }
 
-  list({ limit, after }: Slice, filter: { emailKey?: string | undefined; eventType?: string | undefined }): Promise<SubscriptionRow[]> {
-    return this.db.prisma.subscription.findMany({
-      where: {
-        ...(after !== null && { id: { lt: after } }),
-        ...(filter.emailKey !== undefined && { emailKey: filter.emailKey }),
-        ...(filter.eventType !== undefined && { OR: [{ allEvents: true }, { eventTypes: { has: filter.eventType } }] }),
-      },
-      orderBy: { id: 'desc' },
-      take: limit + 1,
-    });
+  list({ limit, after }: Slice, { recipient, userId, eventType }: SubscriptionFilter): Promise<SubscriptionRow[]> {
+    const conditions = [
+      ...(after !== null ? [{ id: { lt: after } }] : []),
+      ...(recipient !== undefined ? [{ OR: [{ emailKey: recipient.emailKey }, { userId: { in: recipient.userIds } }] }] : []),
+      ...(userId !== undefined ? [{ userId }] : []),
+      ...(eventType !== undefined ? [{ OR: [{ allEvents: true }, { eventTypes: { has: eventType } }] }] : []),
+    ];
+    return this.db.prisma.subscription.findMany({ where: { AND: conditions }, orderBy: { id: 'desc' }, take: limit + 1 });
   }
 
   async lock(tx: Tx, id: string): Promise<SubscriptionRow | null> {
@@ -39,5 +45,41 @@ export class SubscriptionsRepository {
 
   async delete(tx: Tx, id: string): Promise<void> {
     await tx.subscription.delete({ where: { id } });
+  }
+
+  /** A subscription of this recipient, for any object, to just these event types. */
+  async findAlike(tx: Tx, { emailKey, userId, eventTypes }: SubscriptionData): Promise<SubscriptionRow | null> {
+    const rows = await tx.$queryRaw<{ id: string }[]>`
+      SELECT id FROM subscriptions
+      WHERE (email_key = ${emailKey} OR user_id = ${userId}::uuid) AND NOT all_events AND object_id IS NULL AND enabled
+        AND event_types @> ${eventTypes} AND event_types <@ ${eventTypes}
+      ORDER BY id LIMIT 1`;
+    return rows[0] === undefined ? null : tx.subscription.findUnique({ where: { id: rows[0].id } });
+  }
+
+  /** How many subscriptions name an event type, and the first of them. */
+  async naming(eventType: string, limit: number): Promise<{ count: number; first: SubscriptionRow[] }> {
+    const where = { eventTypes: { has: eventType } };
+    const [count, first] = await Promise.all([this.db.prisma.subscription.count({ where }), this.db.prisma.subscription.findMany({ where, orderBy: { id: 'asc' }, take: limit })]);
+    return { count, first };
+  }
+
+  /** Takes an event type away from the next `limit` subscriptions that name it, and locks them; answers what they were. */
+  async withdraw(tx: Tx, eventType: string, limit: number, updatedBy: string): Promise<SubscriptionRow[]> {
+    const ids = await tx.$queryRaw<{ id: string }[]>`SELECT id FROM subscriptions WHERE event_types @> ARRAY[${eventType}] ORDER BY id LIMIT ${limit} FOR UPDATE`;
+    const rows = await tx.subscription.findMany({ where: { id: { in: ids.map(({ id }) => id) } } });
+    const [gone, kept] = [rows.filter((row) => row.eventTypes.length === 1), rows.filter((row) => row.eventTypes.length > 1)];
+    await tx.subscription.deleteMany({ where: { id: { in: gone.map(({ id }) => id) } } });
+    await tx.$executeRaw`
+      UPDATE subscriptions SET event_types = array_remove(event_types, ${eventType}), version = version + 1, updated_at = now(), updated_by = ${updatedBy}
+      WHERE id = ANY(${kept.map(({ id }) => id)}::uuid[])`;
+    return rows;
+  }
+
+  /** Deletes the next `limit` subscriptions of a user; answers what they were. */
+  async deleteOfUser(tx: Tx, userId: string, limit: number): Promise<SubscriptionRow[]> {
+    const rows = await tx.subscription.findMany({ where: { userId }, orderBy: { id: 'asc' }, take: limit });
+    await tx.subscription.deleteMany({ where: { id: { in: rows.map(({ id }) => id) } } });
+    return rows;
   }
 }

@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import { changeResource, recordCreated } from '../audit-log/change-resource.js';
+import { changeResource, recordChanges } from '../audit-log/change-resource.js';
 import { detailsOf } from '../certificates/present.js';
 import { refusal, refusalOf } from '../certificates/refusal.js';
 import type { Actor } from '../contract/actor.js';
@@ -89,7 +89,7 @@ export class TrustedCertificatesService {
     if ((await certificates.count(tx)) + added.length > MAX_TRUSTED) throw full();
     if (added.length > 0) {
       await certificates.insert(tx, added);
-      await recordCreated(tx, actor, TYPE, added.map((row) => ({ id: row.id, value: describe(row) })));
+      await recordChanges(tx, actor, TYPE, added.map((row) => ({ id: row.id, before: null, after: describe(row) })));
       await material.trustedChanged(tx);
     }
     const stored = new Map((await certificates.findByThumbprints(tx, thumbprints)).map((row) => [row.thumbprint, row]));

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { ClientCertificatesRepository } from '../../src/client-certificates/client-certificates.repository.js';
 import { ExpiryWatch } from '../../src/client-certificates/expiry-watch.js';
 import { connectDatabase, type Database } from '../../src/db/client.js';
-import { EventTypesService } from '../../src/event-types/event-types.service.js';
+import { EventTypesRepository } from '../../src/event-types/event-types.repository.js';
+import { KnownEventTypes } from '../../src/event-types/known-event-types.js';
 import type { Event } from '../../src/events/events.contract.js';
 import { EventsRepository } from '../../src/events/events.repository.js';
 import { EventsService } from '../../src/events/events.service.js';
@@ -42,7 +43,7 @@ afterAll(async () => {
 
 /** As the container of a process makes it; it only publishes. */
 function watchOver(database: Database): ExpiryWatch {
-  const events = new EventsService(new EventsRepository(database), new EventTypesService(), null as never, null as never, () => undefined);
+  const events = new EventsService(new EventsRepository(database), new KnownEventTypes(new EventTypesRepository(database)), null as never, null as never, () => undefined);
   return new ExpiryWatch({ database, certificates: new ClientCertificatesRepository(database), publish: (tx, own) => events.publishOwn(tx, own) });
 }
 

@@ -152,8 +152,8 @@ describe('refused, and nothing is stored', () => {
   const ADDRESS = 'EMAIL_ADDRESS_INVALID';
 
   test.each<[string, object, string, string]>([
-    ['no address', { emailAddress: undefined }, SHAPE, '/emailAddress'],
-    ['null as address', { emailAddress: null }, SHAPE, '/emailAddress'],
+    ['no recipient', { emailAddress: undefined }, 'SUBSCRIPTION_RECIPIENT_REQUIRED', '/emailAddress'],
+    ['null as recipient', { emailAddress: null, userId: null }, 'SUBSCRIPTION_RECIPIENT_REQUIRED', '/emailAddress'],
     ['an empty address', { emailAddress: '' }, ADDRESS, '/emailAddress'],
     ['an address without @', { emailAddress: 'alice' }, ADDRESS, '/emailAddress'],
     ['an address with a name', { emailAddress: 'Alice <alice@example.com>' }, ADDRESS, '/emailAddress'],

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { v7 as uuidv7 } from 'uuid';
+import { EmailTemplatesRepository } from '../../src/email-templates/email-templates.repository.js';
 import { EmailTemplatesService } from '../../src/email-templates/email-templates.service.js';
 import type { Email } from '../../src/emails/emails.contract.js';
 import { EmailsRepository } from '../../src/emails/emails.repository.js';
 import { EmailsService } from '../../src/emails/emails.service.js';
-import { EventTypesService } from '../../src/event-types/event-types.service.js';
+import { EventTypesRepository } from '../../src/event-types/event-types.repository.js';
+import { KnownEventTypes } from '../../src/event-types/known-event-types.js';
 import { EventsRepository } from '../../src/events/events.repository.js';
 import { Matcher } from '../../src/events/matcher.js';
 import type { SmtpSettingsService } from '../../src/smtp-settings/smtp-settings.service.js';
@@ -18,7 +20,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   const { prisma } = mailroom.container.database;
-  await prisma.$executeRaw`TRUNCATE events, email_contents, emails, subscriptions`;
+  await prisma.$executeRaw`TRUNCATE events, email_contents, emails, subscriptions, email_templates`;
   await settings('mailroom@example.com');
 });
 afterAll(async () => {
@@ -31,10 +33,10 @@ function matching(limits?: { portion: number; nudged: number }) {
   const repository = new EmailsRepository(database);
   const nudge = jest.fn((_ids: string[]): Promise<void> => Promise.resolve());
   const sender = { get: async () => ({ settings: (await mailroom.as().get('/v1/smtp-settings').expect(200)).body }) } as unknown as SmtpSettingsService;
-  const templates = new EmailTemplatesService(new EventTypesService());
+  const templates = new EmailTemplatesService(database, new EmailTemplatesRepository(database), new KnownEventTypes(new EventTypesRepository(database)));
   const emails = new EmailsService(database, repository, sender, nudge);
   const matcher = new Matcher(database, new EventsRepository(database), templates, emails, limits);
-  return { matcher, repository, templates, nudged: () => nudge.mock.calls.flatMap(([ids]) => ids), nudge };
+  return { matcher, repository, nudged: () => nudge.mock.calls.flatMap(([ids]) => ids), nudge };
 }
 
 const settings = (senderAddress: string | null, serverAddress: string | null = 'mail.example.com') =>
@@ -116,7 +118,7 @@ describe('interrupted', () => {
     const { subject } = await contentOf(id);
 
     const again = matching({ portion: 3, nudged: 100 });
-    jest.spyOn(again.templates, 'render').mockReturnValue({ subject: 'of a later template', textBody: 't', htmlBody: 'h', replyTo: null, warnings: [] });
+    await mailroom.as().put(`/v1/email-templates/${TYPE}`, { subject: 'of a later template', textBody: 't' }).expect(200);
     await again.matcher.match([id]);
     const all = await emailsOf(id);
     expect(all).toHaveLength(8);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { renderTemplate, templateMacros, TemplateError, type TemplateText } from '../../../src/email-templates/render.js';
-import { checkTemplate } from '../../../src/email-templates/check.js';
+import { unknownMacros } from '../../../src/email-templates/check.js';
 
 const template = (overrides: Partial<TemplateText> = {}): TemplateText =>
   ({ subject: 'Subject', textBody: 'Text', htmlBody: '<p>HTML</p>', replyTo: null, ...overrides });
@@ -159,20 +159,20 @@ describe('checking before saving', () => {
   const KNOWN = ['AccountName', 'AssetName', 'EventTimestamp'];
 
   test('warns of macros that are no properties and names the one that was probably meant', () => {
-    expect(checkTemplate(template({ subject: '{{ AcountName }} {{ AssetName }}', textBody: '{{ Xyz }}' }), KNOWN)).toEqual([
-      '{{ AcountName }} is not a property of this event type and renders blank unless an event carries it. Did you mean {{ AccountName }}?',
+    expect(unknownMacros(template({ subject: '{{ AcountName }} {{ AssetName }}', textBody: '{{ Xyz }}' }), KNOWN)).toEqual([
+      '{{ AcountName }} is not a property of this event type and renders blank unless an event carries it. Did you mean `AccountName`?',
       '{{ Xyz }} is not a property of this event type and renders blank unless an event carries it.',
     ]);
   });
 
   test('finds nothing to say about a good template', () => {
-    expect(checkTemplate(template({ textBody: '{% for i in (1..2) %}{{ i }}{{ AccountName }}{% endfor %}' }), KNOWN)).toEqual([]);
+    expect(unknownMacros(template({ textBody: '{% for i in (1..2) %}{{ i }}{{ AccountName }}{% endfor %}' }), KNOWN)).toEqual([]);
   });
 
   test('says no more than a reader can take in', () => {
     const many = Array.from({ length: 3000 }, (_, index) => `{{ Unknown${index} }}`).join('');
-    expect(checkTemplate(template({ textBody: many }), KNOWN)).toHaveLength(20);
+    expect(unknownMacros(template({ textBody: many }), KNOWN)).toHaveLength(20);
   });
 
-  test('throws for what cannot be parsed', () => expect(() => checkTemplate(template({ textBody: '{% if %}' }), KNOWN)).toThrow(TemplateError));
+  test('throws for what cannot be parsed', () => expect(() => unknownMacros(template({ textBody: '{% if %}' }), KNOWN)).toThrow(TemplateError));
 });

@@ -101,7 +101,7 @@ describe('properties', () => {
 });
 
 describe('sample values', () => {
-  const JSON_TYPE = { string: 'string', dateTime: 'string', uri: 'string', integer: 'number', boolean: 'boolean' };
+  const JSON_TYPE = { string: 'string', dateTime: 'string', uri: 'string', integer: 'number', number: 'number', boolean: 'boolean' };
 
   test('every property of every type has one of its declared type', () => {
     for (const type of all) {

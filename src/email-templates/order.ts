@@ -1,0 +1,49 @@
+import type { EmailTemplateOrder, EmailTemplateSummary } from './email-templates.contract.js';
+
+/** A place in a sorted list: what it is sorted by, and the name, which makes it unique. */
+type Place = readonly [value: string, eventType: string];
+
+const LEVELS = ['info', 'warning', 'error'];
+
+const VALUES = {
+  eventType: () => '',
+  displayName: ({ displayName }) => displayName.toLowerCase(),
+  category: ({ category }) => category.toLowerCase(),
+  level: ({ level }) => String(LEVELS.indexOf(level)),
+  isModified: ({ isModified }) => (isModified ? '1' : '0'),
+  updatedAt: ({ updatedAt }) => updatedAt ?? '',
+} satisfies Record<string, (template: Summary) => string>;
+
+/** What sorting needs. */
+export type Summary = Pick<EmailTemplateSummary, 'eventType' | 'displayName' | 'category' | 'level' | 'isModified' | 'updatedAt'>;
+
+export interface Order<T extends Summary> {
+  compare(a: T, b: T): number;
+  /** As text, for a cursor. */
+  placeOf(template: T): string;
+  /** Whether a template comes after a place; a text that is no place throws. */
+  isAfter(template: T, place: string): boolean;
+}
+
+export function orderBy<T extends Summary>(sort: EmailTemplateOrder): Order<T> {
+  const isDescending = sort.startsWith('-');
+  const valueOf = VALUES[sort.replace('-', '') as keyof typeof VALUES];
+  const placeOf = (template: T): Place => [valueOf(template), template.eventType];
+  const compare = (a: Place, b: Place): number => {
+    const [first, second] = isDescending ? [b, a] : [a, b];
+    if (a[0] !== b[0]) return first[0] < second[0] ? -1 : 1;
+    const [one, other] = sort === '-eventType' ? [b, a] : [a, b];
+    return one[1] === other[1] ? 0 : one[1] < other[1] ? -1 : 1;
+  };
+  return {
+    compare: (a, b) => compare(placeOf(a), placeOf(b)),
+    placeOf: (template) => JSON.stringify(placeOf(template)),
+    isAfter: (template, place) => compare(placeOf(template), parsePlace(place)) > 0,
+  };
+}
+
+function parsePlace(text: string): Place {
+  const place: unknown = JSON.parse(text);
+  if (!Array.isArray(place) || place.length !== 2 || !place.every((part) => typeof part === 'string')) throw new SyntaxError('no place in a list');
+  return place as unknown as Place;
+}

@@ -1,0 +1,53 @@
+import { Prisma } from '../db/client.js';
+
+/** Whether a subscription s asks for the object of an event e. */
+const ASKS_FOR_OBJECT = Prisma.sql`(s.object_id IS NULL OR s.object_id = e.object_id)`;
+
+const RECIPIENT = Prisma.sql`
+  s.id, coalesce(u.email_address, s.email_address) AS email_address, coalesce(u.email_key, s.email_key) AS email_key, s.user_id
+  FROM subscriptions s LEFT JOIN users u ON u.id = s.user_id`;
+
+/**
+ * The enabled subscriptions that ask for the event e, each with the address as it is now: its own, or that of its user, who is enabled. Two queries,
+ * as each has an index of its own.
+ */
+export const SUBSCRIPTIONS_OF_EVENT = Prisma.sql`
+  SELECT ${RECIPIENT}
+  WHERE s.enabled AND s.all_events AND ${ASKS_FOR_OBJECT} AND (s.user_id IS NULL OR u.enabled)
+  UNION ALL
+  SELECT ${RECIPIENT}
+  WHERE s.enabled AND NOT s.all_events AND s.event_types @> ARRAY[e.type] AND ${ASKS_FOR_OBJECT} AND (s.user_id IS NULL OR u.enabled)`;
+
+/** Whether something else brings the event of the e-mail m to its address: a subscription of the address itself, or of another user who has it. */
+const STILL_ASKED_FOR = Prisma.sql`EXISTS (
+  SELECT 1 FROM events e JOIN subscriptions s ON s.enabled AND (s.all_events OR s.event_types @> ARRAY[e.type]) AND ${ASKS_FOR_OBJECT}
+  WHERE e.id = m.event_id AND s.id IN (
+    SELECT id FROM subscriptions WHERE email_key = m.to_key
+    UNION ALL
+    SELECT o.id FROM users other JOIN subscriptions o ON o.user_id = other.id WHERE other.email_key = m.to_key AND other.enabled
+  )
+)`;
+
+/** Once a server may have the message, a repeated delivery goes where the first one went. */
+const HANDED_OVER = Prisma.sql`EXISTS (SELECT 1 FROM email_attempts WHERE email_id = m.id AND outcome = 'unconfirmed')`;
+
+/**
+ * Of those e-mails of s (with their ids) that are for users: why they must not be sent (`code`, `reason`), or the address that the user has now (`address`,
+ * `key`), null when it is still the same. An event reaches an address once: of two users who moved to one address, or to one that gets its mail
+ * already, only one gets it.
+ */
+export const ADDRESSEES = Prisma.sql`
+  SELECT t.id, t.code, CASE t.code WHEN 'USER_DELETED' THEN 'The user was deleted before the mail was sent.'
+                                   WHEN 'USER_DISABLED' THEN 'The user was disabled before the mail was sent.'
+                                   WHEN 'ADDRESS_HAS_MAIL' THEN 'The user''s new address gets this event by another e-mail.' END AS reason,
+         CASE WHEN t.code IS NULL THEN t.address END AS address, CASE WHEN t.code IS NULL THEN t.key END AS key
+  FROM (
+    SELECT m.id, n.address, n.key,
+      CASE WHEN (u.id IS NULL OR NOT u.enabled) AND NOT ${STILL_ASKED_FOR} THEN CASE WHEN u.id IS NULL THEN 'USER_DELETED' ELSE 'USER_DISABLED' END
+           WHEN n.key <> m.to_key AND (
+             EXISTS (SELECT 1 FROM emails other WHERE other.event_id = m.event_id AND other.to_key = n.key)
+             OR row_number() OVER (PARTITION BY m.event_id, n.key ORDER BY m.id) > 1) THEN 'ADDRESS_HAS_MAIL' END AS code
+    FROM s JOIN emails m ON m.id = s.id LEFT JOIN users u ON u.id = m.user_id
+    LEFT JOIN LATERAL (SELECT u.email_address AS address, u.email_key AS key WHERE u.enabled AND u.email_address <> m.to_address AND NOT ${HANDED_OVER}) n ON true
+    WHERE m.user_id IS NOT NULL
+  ) t`;
