@@ -161,6 +161,8 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
       certificateRequests: () => everyItem((query) => certificateRequests.list(query)),
       clientCertificates: () => everyItem((query) => clientCertificates.list(query)),
       trustedCertificates: () => everyItem((query) => trustedCertificates.list(query)),
+      eventTypes: () => everyItem((query) => eventTypes.list({ ...query, builtIn: false })),
+      emailTemplates: () => everyItem((query) => emailTemplates.list({ ...query, isModified: true })),
     },
     logger,
   });

@@ -10,7 +10,7 @@ SMTPSVC1/exYYMMDD.log  The conversations with the mail server, one file for each
                        the server said, "*" what happened; the number is the time in seconds since the connection was begun.
                        "not-connected" stands for all the e-mails of a batch ("emails=") when no connection could be made.
 versions.json          What runs: Mailroom, Node.js, OpenSSL, Postgres, the queue's back end, the migrations of the database.
-settings.json          The settings as the API shows them.
+settings.json          The settings as the API shows them; of the event types and templates those that are not built in, without their texts.
 counts.json            How many e-mails are in which state and why, and what waits.
 README.txt             This text.
 

@@ -50,6 +50,12 @@ export class SupportBundleRepository {
     return row!;
   }
 
+  async users(): Promise<{ total: number; enabled: number }> {
+    const [row] = await this.db.prisma.$queryRaw<{ total: number; enabled: number }[]>`
+      SELECT count(*)::float8 AS total, (count(*) FILTER (WHERE enabled))::float8 AS enabled FROM users`;
+    return row!;
+  }
+
   smtpTests(): Promise<{ status: string; count: number }[]> {
     return this.db.prisma.$queryRaw`SELECT status::text AS status, count(*)::float8 AS count FROM smtp_tests GROUP BY 1 ORDER BY 1`;
   }

@@ -66,10 +66,10 @@ export class SupportBundleService {
 
   private async counts(days: number): Promise<object> {
     const { facts, queue } = this.parts;
-    const [emails, reasons, events, subscriptions, smtpTests, apiKeys] = await Promise.all([
-      facts.emails(days), facts.reasons(), facts.events(days), facts.subscriptions(), facts.smtpTests(), facts.apiKeys(),
+    const [emails, reasons, events, subscriptions, users, smtpTests, apiKeys] = await Promise.all([
+      facts.emails(days), facts.reasons(), facts.events(days), facts.subscriptions(), facts.users(), facts.smtpTests(), facts.apiKeys(),
     ]);
-    return { recentDays: days, emails, reasons, events, subscriptions, smtpTests, apiKeys, queue: { backEnd: queue.backEnd, jobs: await depthsOf(queue) } };
+    return { recentDays: days, emails, reasons, events, subscriptions, users, smtpTests, apiKeys, queue: { backEnd: queue.backEnd, jobs: await depthsOf(queue) } };
   }
 }
 

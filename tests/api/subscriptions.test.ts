@@ -30,7 +30,7 @@ describe('create', () => {
     const response = await mailroom.as().post(PATH, { emailAddress: 'Alice@Example.com', eventTypes: ['PasswordCheckFailed'] }).expect(201);
     const { id, createdAt } = response.body as Subscription;
     expect(response.body).toEqual({
-      id, emailAddress: 'Alice@Example.com', allEvents: false, eventTypes: ['PasswordCheckFailed'], objectId: null, description: '', enabled: true,
+      id, emailAddress: 'Alice@Example.com', userId: null, allEvents: false, eventTypes: ['PasswordCheckFailed'], objectId: null, description: '', enabled: true,
       createdAt, updatedAt: createdAt, updatedBy: 'MAILROOM_ADMIN_KEY',
     });
     expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
@@ -66,7 +66,7 @@ describe('replace', () => {
     const write = { emailAddress: 'bob@example.com', allEvents: true, id: 'x', createdAt: 'x', updatedAt: 'x', updatedBy: 'x' };
     const { body, headers } = await mailroom.as().put(`${PATH}/${before.id}`, write).expect(200);
     expect(body).toEqual({
-      id: before.id, emailAddress: 'bob@example.com', allEvents: true, eventTypes: [], objectId: null, description: '', enabled: true,
+      id: before.id, emailAddress: 'bob@example.com', userId: null, allEvents: true, eventTypes: [], objectId: null, description: '', enabled: true,
       createdAt: before.createdAt, updatedAt: expect.any(String), updatedBy: 'MAILROOM_ADMIN_KEY',
     });
     expect(headers['etag']).toBe('"2"');

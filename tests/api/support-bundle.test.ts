@@ -111,6 +111,8 @@ describe('what is in it', () => {
     await mailroom.as().put('/v1/smtp-settings', buildSettings({ authentication: { type: 'password', accountName: 'mailroom', password: 'correct-horse' } })).expect(200);
     await mailroom.as().post('/v1/certificate-requests', { subject: { commonName: 'mailroom' }, keyType: 'ecP256' }).expect(201);
     for (let number = 0; number < 3; number += 1) await mailroom.as().post('/v1/accounts', buildAccount({ accountName: `svc-${number}` })).expect(201);
+    await mailroom.as().put('/v1/event-types/InvoicePaid', {}).expect(201);
+    await mailroom.as().put('/v1/email-templates/InvoicePaid', { subject: 'Paid', textBody: 'Paid.' }).expect(200);
     const settings = JSON.parse((await bundle())['settings.json']!);
     expect(settings).toEqual({
       smtpSettings: (await mailroom.as().get('/v1/smtp-settings')).body,
@@ -119,7 +121,10 @@ describe('what is in it', () => {
       certificateRequests: (await mailroom.as().get('/v1/certificate-requests')).body.items,
       clientCertificates: [],
       trustedCertificates: [],
+      eventTypes: [(await mailroom.as().get('/v1/event-types/InvoicePaid')).body],
+      emailTemplates: (await mailroom.as().get('/v1/email-templates?isModified=true')).body.items,
     });
+    expect(settings.emailTemplates).toEqual([expect.objectContaining({ eventType: 'InvoicePaid', isModified: true })]);
     expect(settings.accounts).toHaveLength(3);
     expect(settings.certificateRequests).toHaveLength(1);
     expect(settings.smtpSettings.authentication).toEqual({ type: 'password', accountName: 'mailroom', hasPassword: true });
@@ -140,6 +145,7 @@ describe('what is in it', () => {
       reasons: [{ status: 'deferred', code: 'CONNECTION_REFUSED', count: 3 }],
       events: { total: 7, recent: 7, waiting: 1 },
       subscriptions: { total: 1, enabled: 0 },
+      users: { total: 0, enabled: 0 },
       apiKeys: expect.arrayContaining([{ role: 'auditor', count: 1 }]),
       queue: { backEnd: 'postgres', jobs: { 'deliver-emails': { waiting: 0, active: 0 }, 'match-events': { waiting: expect.any(Number), active: 0 } } },
     });
