@@ -75,6 +75,7 @@ export async function recordChanges(tx: Tx, actor: Actor, type: string, changes:
 }
 
 async function record<Before extends Row, After extends Row>(tx: Tx, actor: Actor, change: ResourceChange<Before, After>, before: Before, after: After): Promise<void> {
+  if (before === null && after === null) return; // it was gone already: nothing has changed
   const shown = (row: Before | After): Prisma.InputJsonValue | null => (row === null ? null : change.describe(row));
   const id = typeof change.id === 'string' ? change.id : change.id((after ?? before)!);
   await tx.auditEntry.create({ data: entryOf(actor, change.type, { id, before: shown(before), after: shown(after) }) });

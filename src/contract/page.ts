@@ -14,8 +14,8 @@ export interface PageQuery {
    */
   limit?: number;
   /**
-   * The `nextCursor` of the page before.
-   * @maxLength 512 must be the nextCursor of an earlier answer
+   * The `nextCursor` of the page before, with everything else in the request as it was.
+   * @maxLength 1024 must be the nextCursor of an earlier answer
    */
   cursor?: string;
 }

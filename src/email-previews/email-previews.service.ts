@@ -1,5 +1,5 @@
 import type { Actor } from '../contract/actor.js';
-import type { Prisma } from '../db/client.js';
+import type { Prisma, Tx } from '../db/client.js';
 import { invalid, MailroomError } from '../errors.js';
 import { refuseFaulty, sampleValues, warningsOf } from '../email-templates/check.js';
 import { type EmailTemplatesService, textsOf } from '../email-templates/email-templates.service.js';
@@ -9,7 +9,7 @@ import { renderTemplate } from '../email-templates/render.js';
 import type { Email } from '../emails/emails.contract.js';
 import type { EmailsService } from '../emails/emails.service.js';
 import type { EventType } from '../event-types/catalogue.js';
-import type { PropertyValue } from '../events/events.contract.js';
+import type { EventPublish, PropertyValue } from '../events/events.contract.js';
 import type { EventsService } from '../events/events.service.js';
 import { propertiesFaults } from '../events/validate.js';
 import { type Answer, claimOf, type IdempotencyService } from '../idempotency/idempotency.service.js';
@@ -56,18 +56,25 @@ export class EmailPreviewsService {
   async sendTest(actor: Actor, eventType: string, { sendTo, ...values }: SendTestRequest, idempotencyKey: string | undefined): Promise<Answer<Email>> {
     const fault = checkMailbox(sendTo);
     if (fault !== null) throw invalid('EMAIL_ADDRESS_INVALID', '/sendTo', fault);
+    const claim = claimOf(actor, `sendTestEmail ${eventType}`, idempotencyKey, { sendTo, ...values });
+    const prepared = this.prepareTest(actor, eventType, values);
+    await Promise.allSettled([prepared]); // what is wrong is told only when the answer is not one that was given before
+    const make = async (tx: Tx): Promise<Email & Prisma.InputJsonValue> => {
+      const { event, content } = await prepared;
+      const { id } = await this.parts.events.recordTest(tx, actor, event);
+      return (await this.parts.emails.makeOne(tx, { eventId: id, ...content }, sendTo)) as Email & Prisma.InputJsonValue;
+    };
+    const answer: Answer<Email> = await this.parts.idempotency.once(claim, make, false);
+    if (!answer.replayed) await this.parts.emails.nudge([answer.response.id]);
+    return answer;
+  }
+
+  private async prepareTest(actor: Actor, eventType: string, values: PreviewValues): Promise<{ event: EventPublish; content: EventContent }> {
     const { type, modified } = await this.parts.templates.current(eventType);
     const { properties, occurredAt } = await this.fillingOf(actor, type, values);
     if (!(await this.parts.isClientEnabled())) throw disabled();
     const content = contentOf({ type: type.name, properties, occurredAt }, type, modified);
-    const marked = { ...content, subject: shorten(`[Test] ${content.subject}`) };
-    const claim = claimOf(actor, `sendTestEmail ${eventType}`, idempotencyKey, { sendTo, ...values });
-    const answer: Answer<Email> = await this.parts.idempotency.once(claim, async (tx) => {
-      const event = await this.parts.events.recordTest(tx, actor, { type: type.name, properties, occurredAt: occurredAt.toISOString() });
-      return (await this.parts.emails.makeOne(tx, { eventId: event.id, ...marked }, sendTo)) as Email & Prisma.InputJsonValue;
-    });
-    if (!answer.replayed) await this.parts.emails.nudge([answer.response.id]);
-    return answer;
+    return { event: { type: type.name, properties, occurredAt: occurredAt.toISOString() }, content: { ...content, subject: shorten(`[Test] ${content.subject}`) } };
   }
 
   private async fillingOf(actor: Actor, type: EventType, { properties, eventId }: PreviewValues): Promise<Filling> {

@@ -53,8 +53,8 @@ function textBody(type: EventType, draft: Draft, accent: Accent): string {
 
 /** A link only for web addresses: whoever publishes an event must not be able to make one that runs a script. */
 const htmlAction = ({ label, property }: { label: string; property: string }): string =>
-  `{% assign scheme = ${property} | split: "://" | first %}\n`
-  + `{% if scheme == "https" or scheme == "http" -%}\n${layout.button(asHtml(label), `{{ ${property} }}`)}\n{% endif -%}`;
+  `{% assign _scheme = ${property} | split: "://" | first %}\n`
+  + `{% if _scheme == "https" or _scheme == "http" -%}\n${layout.button(asHtml(label), `{{ ${property} }}`)}\n{% endif -%}`;
 
 function htmlFact({ label, value, when, multiline }: Fact): string {
   const html = asHtml(multiline ? value.replace(/ \}\}$/, ' | newline_to_br }}') : value);

@@ -1,7 +1,7 @@
 import { changeResource, recordChanges, refuseStale, type ResourceChange } from '../audit-log/change-resource.js';
 import type { Actor } from '../contract/actor.js';
 import { digestOf } from '../contract/etag.js';
-import { badCursor, pageOf, sliceOf } from '../contract/page.js';
+import { pageOf, sliceOf } from '../contract/page.js';
 import type { Database, Tx } from '../db/client.js';
 import { invalid, notFound } from '../errors.js';
 import type { EventType } from '../event-types/catalogue.js';
@@ -29,14 +29,9 @@ export class EmailTemplatesService {
     const order = orderBy<ListedTemplate>(query.sort ?? 'eventType');
     const [types, stored] = await Promise.all([this.eventTypes.list(), this.templates.summaries()]);
     const modified = new Map(stored.map((row) => [row.eventType, row]));
-    const wanted = types.map((type) => listed(type, modified.get(type.name))).filter((template) => isWanted(template, query));
-    try {
-      const after = wanted.filter((template) => slice.after === null || order.isAfter(template, slice.after)).sort(order.compare);
-      return pageOf(after.slice(0, slice.limit + 1), slice.limit, order.placeOf, toSummary);
-    } catch (error) {
-      if (error instanceof SyntaxError) throw badCursor();
-      throw error;
-    }
+    const isAfter = slice.after === null ? () => true : order.isAfter(slice.after);
+    const wanted = types.map((type) => listed(type, modified.get(type.name))).filter((template) => isWanted(template, query) && isAfter(template));
+    return pageOf(wanted.sort(order.compare).slice(0, slice.limit + 1), slice.limit, order.placeOf, toSummary);
   }
 
   async get(eventType: string): Promise<EmailTemplate> {
@@ -49,6 +44,11 @@ export class EmailTemplatesService {
     const texts = textsOf(write);
     refuseFaulty(texts, type);
     if (isDefault(type, texts)) return this.reset(actor, eventType, ifMatch);
+    const before = await this.templates.find(eventType);
+    if (before !== null && isSame(texts, before)) {
+      refuseStale(ifMatch, digestOf(toEmailTemplate(type, before)));
+      return toEmailTemplate(type, before);
+    }
     const row = await changeResource<EmailTemplateRow, EmailTemplateRow | null>(this.db, actor, {
       ...this.changeOf(type, ifMatch),
       load: (tx) => this.lock(tx, type),
@@ -89,8 +89,8 @@ export class EmailTemplatesService {
   }
 
   /** The types and the templates that were changed of those `names` that exist, for events that are to be rendered. */
-  async forRendering(tx: Tx, names: string[]): Promise<{ types: Map<string, EventType>; modified: Map<string, TemplateText> }> {
-    const [types, rows] = [await this.eventTypes.findMany(names, tx), await this.templates.findMany(names, tx)];
+  async forRendering(names: string[]): Promise<{ types: Map<string, EventType>; modified: Map<string, TemplateText> }> {
+    const [types, rows] = await Promise.all([this.eventTypes.findMany(names), this.templates.findMany(names)]);
     return { types, modified: new Map(rows.map((row) => [row.eventType, row])) };
   }
 
@@ -118,7 +118,7 @@ export class EmailTemplatesService {
   }
 
   private async lock(tx: Tx, type: EventType): Promise<EmailTemplateRow | null> {
-    await this.eventTypes.refuseUnknown(tx, [type.name], () => '/eventType'); // it might just be deleted
+    if (!(await this.eventTypes.stays(tx, type.name))) throw notFound('event type', type.name); // it was deleted just now
     return this.templates.lock(tx, type.name);
   }
 
@@ -156,12 +156,12 @@ function toEmailTemplate(type: EventType, row: EmailTemplateRow | null): EmailTe
 export const textsOf = ({ subject, textBody, htmlBody, replyTo }: EmailTemplateWrite): TemplateText => {
   const fault = replyTo == null ? null : checkMailbox(replyTo);
   if (fault !== null) throw invalid('EMAIL_ADDRESS_INVALID', '/replyTo', fault);
+  for (const [field, text] of Object.entries({ subject, textBody })) if (text.trim() === '') throw invalid('TEMPLATE_BLANK', `/${field}`, 'must not be blank');
   return { subject, textBody, htmlBody: htmlBody?.trim() ? htmlBody : null, replyTo: replyTo ?? null };
 };
 
-function isDefault(type: EventType, texts: TemplateText): boolean {
-  const standard = defaultTemplate(type);
-  return (['subject', 'textBody', 'htmlBody', 'replyTo'] as const).every((field) => texts[field] === standard[field]);
-}
+const isDefault = (type: EventType, texts: TemplateText): boolean => isSame(texts, defaultTemplate(type));
+
+const isSame = (one: TemplateText, other: TemplateText): boolean => (['subject', 'textBody', 'htmlBody', 'replyTo'] as const).every((field) => one[field] === other[field]);
 
 const describe = ({ subject, textBody, htmlBody, replyTo }: EmailTemplateData | EmailTemplateRow): { [field: string]: string | null } => ({ subject, textBody, htmlBody, replyTo });

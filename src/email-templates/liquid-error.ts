@@ -12,7 +12,7 @@ const MAX_LINE_TEXT = 200;
 
 function placeOf(error: EngineError, source: string): TemplatePlace {
   const [line, column] = error.token?.getPosition() ?? [1, 1];
-  return { line, column, lineText: (source.split('\n')[line - 1] ?? '').slice(0, MAX_LINE_TEXT) };
+  return { line, column, lineText: (source.split('\n')[line - 1] ?? '').slice(0, MAX_LINE_TEXT).toWellFormed() };
 }
 
 /** The engine's messages in words for the person who edits the template. */
@@ -33,5 +33,5 @@ export function toTemplateError(thrown: unknown, code: TemplateErrorCode, part: 
   const message = (error.originalError?.message ?? error.message).replace(/, line:\d+, col:\d+$/, '');
   const known = REASONS.find(([pattern]) => pattern.test(message));
   const reason = known ? message.replace(known[0], known[1]) : message.charAt(0).toUpperCase() + message.slice(1);
-  return new TemplateError(isLimit(message) ? 'TEMPLATE_LIMIT' : code, part, reason, placeOf(error, source), { cause: thrown });
+  return new TemplateError(isLimit(message) ? 'TEMPLATE_LIMIT' : code, part, reason.toWellFormed(), placeOf(error, source), { cause: thrown });
 }

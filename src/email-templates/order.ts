@@ -1,3 +1,4 @@
+import { badCursor } from '../contract/page.js';
 import type { EmailTemplateOrder, EmailTemplateSummary } from './email-templates.contract.js';
 
 /** A place in a sorted list: what it is sorted by, and the name, which makes it unique. */
@@ -21,8 +22,8 @@ export interface Order<T extends Summary> {
   compare(a: T, b: T): number;
   /** As text, for a cursor. */
   placeOf(template: T): string;
-  /** Whether a template comes after a place; a text that is no place throws. */
-  isAfter(template: T, place: string): boolean;
+  /** Whether a template comes after a place. Throws CURSOR_INVALID for a text that is no place in this order. */
+  isAfter(place: string): (template: T) => boolean;
 }
 
 export function orderBy<T extends Summary>(sort: EmailTemplateOrder): Order<T> {
@@ -37,13 +38,25 @@ export function orderBy<T extends Summary>(sort: EmailTemplateOrder): Order<T> {
   };
   return {
     compare: (a, b) => compare(placeOf(a), placeOf(b)),
-    placeOf: (template) => JSON.stringify(placeOf(template)),
-    isAfter: (template, place) => compare(placeOf(template), parsePlace(place)) > 0,
+    placeOf: (template) => JSON.stringify([sort, ...placeOf(template)]),
+    isAfter: (text) => {
+      const place = parsePlace(text, sort);
+      return (template) => compare(placeOf(template), place) > 0;
+    },
   };
 }
 
-function parsePlace(text: string): Place {
-  const place: unknown = JSON.parse(text);
-  if (!Array.isArray(place) || place.length !== 2 || !place.every((part) => typeof part === 'string')) throw new SyntaxError('no place in a list');
+function parsePlace(text: string, sort: EmailTemplateOrder): Place {
+  const [order, ...place] = partsOf(text);
+  if (order !== sort || place.length !== 2) throw badCursor();
   return place as unknown as Place;
+}
+
+function partsOf(text: string): string[] {
+  try {
+    const parts: unknown = JSON.parse(text);
+    return Array.isArray(parts) && parts.every((part) => typeof part === 'string') ? parts : [];
+  } catch {
+    return [];
+  }
 }

@@ -56,7 +56,8 @@ export class EmailsRepository {
 
   /** What is there already stays: an event is rendered once, also when its matching was interrupted. */
   async insertContents(tx: Tx, contents: NewContentRow[]): Promise<void> {
-    await tx.emailContent.createMany({ data: contents, skipDuplicates: true });
+    const data = contents.map((content) => ({ ...content, warnings: content.warnings.map((warning) => warning.toWellFormed()) })); // half a character would refuse them all
+    await tx.emailContent.createMany({ data, skipDuplicates: true });
   }
 
   /** Of those events that are not matched yet, oldest first: how many subscriptions ask for each, counted up to `limit`. */

@@ -9,6 +9,7 @@ import type { EventTypeData, EventTypeRow } from './event-types.repository.js';
 const NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,99}$/;
 /** Filled in by Mailroom, so nobody else can require them or say what they are. */
 const FILLED_IN = new Set(['EventName', 'EventDisplayName', 'EventDescription', 'EventTimestamp']);
+const WORDS_OF_LIQUID = new Set(['true', 'false', 'nil', 'null', 'empty', 'blank', 'and', 'or', 'not', 'contains']);
 const NOT_ONE_LINE = /[\p{Cc}\u2028\u2029]/u;
 
 const common = new Map(commonProperties.map((property) => [property.name, property]));
@@ -43,6 +44,7 @@ function ownProperties(written: NonNullable<EventTypeWrite['properties']>): Even
 }
 
 function faultOf(property: EventProperty, before: EventProperty[]): string | null {
+  if (WORDS_OF_LIQUID.has(property.name)) return `is ${property.name}, which is a word of the template language: no macro could show it`;
   if (before.some(({ name }) => name === property.name)) return `names ${property.name} a second time`;
   const known = common.get(property.name);
   if (known === undefined || isCommon(property)) return null;

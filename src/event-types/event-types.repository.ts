@@ -8,8 +8,8 @@ export type EventTypeData = Omit<EventTypeRow, 'createdAt' | 'updatedAt' | 'prop
 export class EventTypesRepository {
   constructor(private readonly db: Database) {}
 
-  findMany(names: string[], tx: Tx = this.db.prisma): Promise<EventTypeRow[]> {
-    return tx.eventType.findMany({ where: { name: { in: names } } });
+  findMany(names: string[]): Promise<EventTypeRow[]> {
+    return this.db.prisma.eventType.findMany({ where: { name: { in: names } } });
   }
 
   list(): Promise<EventTypeRow[]> {

@@ -13,15 +13,20 @@ export class KnownEventTypes {
   }
 
   /** Those of `names` that exist. */
-  async findMany(names: Iterable<string>, tx?: Tx): Promise<Map<string, EventType>> {
+  async findMany(names: Iterable<string>): Promise<Map<string, EventType>> {
     const wanted = [...new Set(names)];
     const others = wanted.filter((name) => !builtInEventTypes.has(name));
-    const rows = others.length === 0 ? [] : await this.custom.findMany(others, tx);
+    const rows = others.length === 0 ? [] : await this.custom.findMany(others);
     return new Map([...wanted.flatMap((name) => builtInEventTypes.get(name) ?? []), ...rows.map(toEventType)].map((type) => [type.name, type]));
   }
 
   async list(): Promise<EventType[]> {
     return [...builtInEventTypes.values(), ...(await this.custom.list()).map(toEventType)];
+  }
+
+  /** Whether there is such a type; it then stays until the transaction ends. */
+  async stays(tx: Tx, name: string): Promise<boolean> {
+    return builtInEventTypes.has(name) || (await this.custom.lockShared(tx, [name])).length > 0;
   }
 
   /** Throws EVENT_TYPE_UNKNOWN for names that do not exist; those that do stay until the transaction ends. */

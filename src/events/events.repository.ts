@@ -14,7 +14,7 @@ export interface NewEvent {
   occurredAt: string | null;
 }
 
-/** An event that a matcher has locked. */
+/** An event whose subscribers are to be looked up. */
 export interface UnmatchedEvent {
   id: string;
   type: string;
@@ -25,13 +25,13 @@ export interface UnmatchedEvent {
 export class EventsRepository {
   constructor(private readonly db: Database) {}
 
-  /** One statement, however many. The sweeper enqueues what no nudge reached within 10 s. */
+  /** One statement, however many. The sweeper enqueues what no nudge reached within 10 s. Those that are tests are matched from the start: nobody's subscription is asked. */
   async insert(tx: Tx, events: NewEvent[], publisher: { name: string; keyId: string }, isTest = false): Promise<EventRow[]> {
     const rows = JSON.stringify(events);
     return tx.$queryRaw<EventRow[]>`
-      INSERT INTO events (id, type, properties, object_id, occurred_at, published_by, publisher_key_id, client_enabled, is_test, nudge_at)
+      INSERT INTO events (id, type, properties, object_id, occurred_at, published_by, publisher_key_id, client_enabled, is_test, matched_at, nudge_at)
       SELECT r.id, r.type, r.properties, r."objectId", coalesce(r."occurredAt", now()), ${publisher.name}, ${publisher.keyId}::uuid,
-             s.server_address IS NOT NULL, ${isTest}, now() + interval '10 seconds'
+             s.server_address IS NOT NULL, ${isTest}, CASE WHEN ${isTest} THEN now() END, CASE WHEN NOT ${isTest} THEN now() + interval '10 seconds' END
       FROM jsonb_to_recordset(${rows}::jsonb) AS r(id uuid, type text, properties jsonb, "objectId" text, "occurredAt" timestamptz), smtp_settings s
       RETURNING ${COLUMNS}`;
   }
@@ -49,10 +49,16 @@ export class EventsRepository {
       SELECT ${COLUMNS} FROM events WHERE ${where} ORDER BY ${Prisma.join(columns, ' DESC, ')} DESC LIMIT ${limit + 1}`;
   }
 
+  /** Those of `ids` that nobody has matched yet. */
+  unmatched(ids: string[]): Promise<UnmatchedEvent[]> {
+    return this.db.prisma.$queryRaw<UnmatchedEvent[]>`
+      SELECT id, type, properties, occurred_at AS "occurredAt" FROM events WHERE id = ANY(${ids}::uuid[]) AND matched_at IS NULL`;
+  }
+
   /** Those of `ids` that nobody has matched yet and nobody else is matching. */
-  lockUnmatched(tx: Tx, ids: string[]): Promise<UnmatchedEvent[]> {
-    return tx.$queryRaw<UnmatchedEvent[]>`
-      SELECT id, type, properties, occurred_at AS "occurredAt" FROM events WHERE id = ANY(${ids}::uuid[]) AND matched_at IS NULL FOR UPDATE SKIP LOCKED`;
+  async lockUnmatched(tx: Tx, ids: string[]): Promise<string[]> {
+    const rows = await tx.$queryRaw<{ id: string }[]>`SELECT id FROM events WHERE id = ANY(${ids}::uuid[]) AND matched_at IS NULL FOR UPDATE SKIP LOCKED`;
+    return rows.map(({ id }) => id);
   }
 
   async markMatched(tx: Tx, ids: string[]): Promise<void> {

@@ -1,9 +1,9 @@
-import type { Database, Tx } from '../db/client.js';
+import type { Database } from '../db/client.js';
 import type { EmailTemplatesService } from '../email-templates/email-templates.service.js';
-import { contentOf } from '../email-templates/event-content.js';
+import { renderEvents } from '../email-templates/event-content.js';
 import { DELIVERY_BATCH } from '../emails/deliver-emails.job.js';
 import type { EmailsService, MadeEmails, NewContent, SubscriptionCount } from '../emails/emails.service.js';
-import type { EventsRepository, UnmatchedEvent } from './events.repository.js';
+import type { EventsRepository } from './events.repository.js';
 
 /** E-mails that one transaction makes at most: some seconds of work. */
 const PORTION = 50_000;
@@ -40,20 +40,28 @@ export class Matcher {
     let nudgeable = this.limits.nudged;
     for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
       signal?.throwIfAborted();
-      const { nudge, unfinished } = await this.make(group, nudgeable);
+      const contents = group.after === null ? await this.contentsOf(group.eventIds) : [];
+      const { nudge, unfinished } = await this.make(group, contents, nudgeable);
       nudgeable -= nudge.length;
       groups.unshift(...unfinished.map(({ eventId, after }) => ({ eventIds: [eventId], after })));
       if (nudge.length > 0) await this.emails.nudge(nudge);
     }
   }
 
-  private make({ eventIds, after }: Group, nudgeable: number): Promise<MadeEmails> {
+  /** Outside the transaction, so that a slow template holds no lock. What another matcher rendered first is what stays. */
+  private async contentsOf(eventIds: string[]): Promise<NewContent[]> {
+    const events = await this.events.unmatched(eventIds);
+    const { types, modified } = await this.templates.forRendering([...new Set(events.map(({ type }) => type))]);
+    const contents = await renderEvents(events, types, modified);
+    return events.map(({ id }, index) => ({ eventId: id, ...contents[index]! }));
+  }
+
+  private make({ eventIds, after }: Group, contents: NewContent[], nudgeable: number): Promise<MadeEmails> {
     return this.db.prisma.$transaction(
       async (tx) => {
-        const events = await this.events.lockUnmatched(tx, eventIds);
-        if (events.length === 0) return { nudge: [], unfinished: [] };
-        if (after === null) await this.emails.storeContents(tx, await this.contentsOf(tx, events));
-        const ids = events.map(({ id }) => id);
+        const ids = await this.events.lockUnmatched(tx, eventIds);
+        if (ids.length === 0) return { nudge: [], unfinished: [] };
+        await this.emails.storeContents(tx, contents.filter(({ eventId }) => ids.includes(eventId)));
         const made = await this.emails.make(tx, { eventIds: ids, after, limit: this.limits.portion, nudgeable });
         const unfinished = made.unfinished.map(({ eventId }) => eventId);
         await this.events.markMatched(tx, ids.filter((id) => !unfinished.includes(id)));
@@ -62,11 +70,6 @@ export class Matcher {
       },
       { timeout: TRANSACTION_MS },
     );
-  }
-
-  private async contentsOf(tx: Tx, events: UnmatchedEvent[]): Promise<NewContent[]> {
-    const { types, modified } = await this.templates.forRendering(tx, [...new Set(events.map(({ type }) => type))]);
-    return events.map((event) => ({ eventId: event.id, ...contentOf(event, types.get(event.type), modified.get(event.type)) }));
   }
 }
 

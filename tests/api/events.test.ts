@@ -27,7 +27,7 @@ describe('publish', () => {
     const { id, acceptedAt } = response.body as Event;
     expect(response.body).toEqual({
       id, type: 'PasswordCheckFailed', properties: { AccountName: 'svc-backup', AssetName: 'db-prod-01' }, objectId: '42', occurredAt: '2026-03-01T09:30:00.123Z',
-      acceptedAt, publishedBy: 'MAILROOM_ADMIN_KEY', matchedAt: null, emails: NO_EMAILS,
+      acceptedAt, publishedBy: 'MAILROOM_ADMIN_KEY', isTest: false, matchedAt: null, emails: NO_EMAILS,
     });
     expect(response.headers['location']).toBe(`${PATH}/${id}`);
     const stored = { type: 'PasswordCheckFailed', objectId: '42', occurredAt: new Date('2026-03-01T09:30:00.123Z') };

@@ -29,6 +29,13 @@ test('a message has each field once, plain text before HTML', async () => {
   expect(raw.indexOf('text/plain')).toBeLessThan(raw.indexOf('text/html'));
 });
 
+test('the same message made again is the same to the byte, another one has another boundary', async () => {
+  const [once, again, other] = [await compose(), await compose(), await compose({ text: 'Other text\n' })];
+  const boundaryIn = ({ raw }: { raw: string }): string => /boundary="([^"]+)"/.exec(raw)![1]!;
+  expect(again.raw).toBe(once.raw);
+  expect(boundaryIn(other)).not.toBe(boundaryIn(once));
+});
+
 test('a message without HTML is plain text', async () => {
   const { raw, mail } = await compose({ html: null });
   expect(mail.headers.get('content-type')).toMatchObject({ value: 'text/plain', params: { charset: 'utf-8' } });

@@ -48,7 +48,7 @@ export function commonDraft(type: EventType): Draft {
   return {
     subject: subjectOf(type),
     heading: literal(type.displayName) || type.name,
-    lead: literal(type.description).slice(0, 1000) || `${literal(type.displayName)} was reported.`,
+    lead: literal(type.description).slice(0, 1000).toWellFormed() || `${literal(type.displayName)} was reported.`,
     ...(next && { next }),
     facts: factsOf(type),
     ...(isRequest && { action: { label: 'Open request', property: 'RequesterAccessRequestUri' } }),

@@ -141,7 +141,7 @@ describe('errors', () => {
   test('of syntax tell the part, the place and the line', () => {
     const error = errorOf(() => html('<p>\n  {{ A }}\n  {% if B %}\n</p>'));
     expect(error).toMatchObject({ code: 'TEMPLATE_SYNTAX', kind: 'invalid', part: 'htmlBody', line: 3, column: 3, lineText: '  {% if B %}' });
-    expect(error.errors).toEqual([{ pointer: '/htmlBody', message: error.message }]);
+    expect(error.errors).toEqual([{ pointer: '/htmlBody', message: error.message, line: error.line, column: error.column, lineText: error.lineText }]);
     expect(error.message).toMatch(/^Tag {% if B %} not closed \(line 3, column 3: {% if B %}\)$/);
     expect(error.cause).toBeInstanceOf(Error);
   });
