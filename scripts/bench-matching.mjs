@@ -90,8 +90,8 @@ async function publish(prisma) {
 async function copyOf(prisma, eventId) {
   const copy = uuidv7();
   await prisma.$executeRaw`
-    INSERT INTO emails (id, event_id, event_type, publisher_key_id, subscription_id, user_id, to_address, to_key, message_id, status, give_up_at, next_attempt_at, nudge_at)
-    SELECT uuid_v7(now()), ${copy}::uuid, event_type, publisher_key_id, subscription_id, user_id, to_address, to_key, message_id, status, give_up_at, next_attempt_at, nudge_at
+    INSERT INTO emails (id, event_id, event_type, publisher_key_id, subscription_id, user_id, to_address, to_key, match_key, message_id, status, give_up_at, next_attempt_at, nudge_at)
+    SELECT uuid_v7(now()), ${copy}::uuid, event_type, publisher_key_id, subscription_id, user_id, to_address, to_key, match_key, message_id, status, give_up_at, next_attempt_at, nudge_at
     FROM emails WHERE event_id = ${eventId}::uuid`;
 }
 

@@ -88,6 +88,7 @@ export function completeContract(contract) {
 }
 
 function completeOperation(operation, method, path) {
+  delete operation.responses[204]?.content; // there is no body, whatever else the method may answer
   const roles = operation.security?.[0]?.apiKey ?? [];
   if (roles.length > 0) {
     // OpenAPI 3.0 allows scopes for OAuth2 only.

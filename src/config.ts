@@ -23,6 +23,8 @@ export interface Config {
   /** What NODE_EXTRA_CA_CERTS holds (PEM); null: not set, or it cannot be read, which Node.js itself tells. */
   readonly extraCertificates: string | null;
   readonly retryBaseMs: number;
+  /** How long finished e-mails and their events are kept. */
+  readonly retentionDays: number;
   /** In CIDR notation: no connection is opened to an address in these networks. */
   readonly smtpDenyNetworks: readonly string[];
   readonly logLevel: string;
@@ -37,7 +39,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const KNOWN = [
   'MAILROOM_ROLE', 'MAILROOM_HOST', 'MAILROOM_DATA_DIR', 'MAILROOM_ADMIN_KEY', 'MAILROOM_ADMIN_KEY_FILE', 'MAILROOM_SECRET_KEY',
-  'MAILROOM_SECRET_KEY_FILE', 'MAILROOM_RETRY_BASE_MS', 'MAILROOM_SMTP_DENY_NETWORKS', 'MAILROOM_LOG_LEVEL', 'MAILROOM_LOG_FORMAT',
+  'MAILROOM_SECRET_KEY_FILE', 'MAILROOM_RETENTION_DAYS', 'MAILROOM_RETRY_BASE_MS', 'MAILROOM_SMTP_DENY_NETWORKS', 'MAILROOM_LOG_LEVEL', 'MAILROOM_LOG_FORMAT',
 ];
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 /** A key that can be guessed in a day is none. */
@@ -69,6 +71,7 @@ export function readConfig(env: Environment, terminal: boolean): Config {
     adminKey: adminKey(env),
     secretKeys: secretKeys(env),
     extraCertificates: extraCertificates(env),
+    retentionDays: integer(env, 'MAILROOM_RETENTION_DAYS', 30, 1, 3_650),
     retryBaseMs: integer(env, 'MAILROOM_RETRY_BASE_MS', 30_000, 1, 86_400_000),
     smtpDenyNetworks: networks(env, 'MAILROOM_SMTP_DENY_NETWORKS', DEFAULT_DENY_NETWORKS),
     logLevel: oneOf(env, 'MAILROOM_LOG_LEVEL', LOG_LEVELS, 'info'),

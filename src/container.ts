@@ -28,6 +28,7 @@ import { DELIVERY_BATCH, deliverEmails, releaseDeferred } from './emails/deliver
 import { DeliveryRepository } from './emails/delivery.repository.js';
 import { EmailsController } from './emails/emails.controller.js';
 import { EmailsRepository } from './emails/emails.repository.js';
+import { RelayStatesRepository } from './emails/relay-states.repository.js';
 import { EmailsService } from './emails/emails.service.js';
 import { EventTypesController } from './event-types/event-types.controller.js';
 import { EventTypesRepository } from './event-types/event-types.repository.js';
@@ -37,6 +38,8 @@ import { Coalescer } from './events/coalesce.js';
 import { EventsController } from './events/events.controller.js';
 import { EventsRepository } from './events/events.repository.js';
 import { EventsService } from './events/events.service.js';
+import { FailureNotices } from './events/failure-notices.js';
+import { Retention } from './events/retention.js';
 import { MATCH_BATCH, matchEvents } from './events/match-events.job.js';
 import { Metrics } from './health/metrics.js';
 import { readinessOf } from './health/readiness.js';
@@ -113,6 +116,7 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
   const emailsRepository = new EmailsRepository(database);
   const eventsRepository = new EventsRepository(database);
   const deliveries = new DeliveryRepository(database);
+  const relayStates = new RelayStatesRepository(database);
   const idempotencyRepository = new IdempotencyRepository(database);
   const sessionLogsRepository = new SmtpSessionLogsRepository(database);
 
@@ -146,6 +150,8 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
   const events = new EventsService(eventsRepository, knownEventTypes, emails, idempotency, (ids) => nudges.add(ids));
   const emailPreviews = new EmailPreviewsService({ templates: emailTemplates, events, emails, idempotency, isClientEnabled });
   const expiryWatch = new ExpiryWatch({ database, certificates: clientCertificatesRepository, publish: (tx, own) => events.publishOwn(tx, own) });
+  const failureNotices = new FailureNotices({ database, events: eventsRepository, emails, publish: (tx, own) => events.publishOwn(tx, own) });
+  const retention = new Retention(eventsRepository, emails, config.retentionDays);
   const smtpTests = new SmtpTestsRepository(database);
   const smtpTestsService = new SmtpTestsService(smtpTests, smtpSettings, idempotency, (testId) => void queue.nudge(runSmtpTest, [{ testId }]));
 
@@ -197,7 +203,7 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
     app,
     startWorkers: async () => {
       if (config.role === 'api') return;
-      workers = await startWorkers({ config, logger, queue, database, deliveries, eventsRepository, idempotencyRepository, emails, emailTemplates, expiryWatch, smtpSettings, dns, denyList, sessionLog, sessionLogs, smtpTests, metrics, nudgeEmails });
+      workers = await startWorkers({ config, logger, queue, database, deliveries, relayStates, eventsRepository, idempotencyRepository, emails, emailTemplates, expiryWatch, failureNotices, retention, smtpSettings, dns, denyList, sessionLog, sessionLogs, smtpTests, metrics, nudgeEmails });
     },
     close: async (graceMs) => {
       await nudges.close();

@@ -9,14 +9,16 @@ const FULL_QUEUE = 20;
 const HOUSEKEEPING_MS = 60_000;
 /** How late the end of a certificate may be announced. */
 const EXPIRY_LOOK_MS = 10_000;
+/** How late a failure may be published. */
+const FAILURES_LOOK_MS = 2_000;
 /** In one sweep, so that it stays short; a sweep that finds more goes on a second later. */
 const PURGED_AT_ONCE = 5_000;
 const RELEASED_AT_ONCE = 5_000;
 
-export type SweepParts = Pick<WorkerParts, 'config' | 'queue' | 'deliveries' | 'eventsRepository' | 'idempotencyRepository' | 'expiryWatch' | 'sessionLogs' | 'smtpTests' | 'nudgeEmails' | 'logger'>;
+export type SweepParts = Pick<WorkerParts, 'config' | 'queue' | 'deliveries' | 'relayStates' | 'failureNotices' | 'retention' | 'eventsRepository' | 'idempotencyRepository' | 'expiryWatch' | 'sessionLogs' | 'smtpTests' | 'nudgeEmails' | 'logger'>;
 
 /** What was left behind, and what has had its time. Each step is safe in several processes at once. */
-export function sweepSteps({ config, queue, deliveries, eventsRepository, idempotencyRepository, expiryWatch, sessionLogs, smtpTests, nudgeEmails, logger }: SweepParts): SweepStep[] {
+export function sweepSteps({ config, queue, deliveries, relayStates, failureNotices, retention, eventsRepository, idempotencyRepository, expiryWatch, sessionLogs, smtpTests, nudgeEmails, logger }: SweepParts): SweepStep[] {
   return [
     async () => {
       const taken = await deliveries.takeOverExpired(config.retryBaseMs);
@@ -28,6 +30,7 @@ export function sweepSteps({ config, queue, deliveries, eventsRepository, idempo
       for (let from = 0; from < left.length; from += MATCH_BATCH) await queue.nudge(matchEvents, [{ eventIds: left.slice(from, from + MATCH_BATCH) }]);
     },
     async () => void (await deliveries.releaseForChange(RELEASED_AT_ONCE)),
+    async () => void ((await relayStates.wantsProbe()) && (await deliveries.releaseOldest())),
     async () => {
       if ((await queue.depth(deliverEmails)).waiting >= FULL_QUEUE) return;
       await nudgeEmails(await deliveries.takeDue(FULL_QUEUE * DELIVERY_BATCH));
@@ -41,8 +44,11 @@ export function sweepSteps({ config, queue, deliveries, eventsRepository, idempo
       const testId = await smtpTests.oldestQueued();
       if (testId !== null && (await queue.depth(runSmtpTest)).waiting === 0) await queue.nudge(runSmtpTest, [{ testId }]);
     },
+    every(FAILURES_LOOK_MS, () => failureNotices.publish()),
     every(EXPIRY_LOOK_MS, async () => (await expiryWatch.check(), true)),
     every(HOUSEKEEPING_MS, async () => (await idempotencyRepository.deleteExpired(), true)),
+    every(HOUSEKEEPING_MS, async () => (await relayStates.deleteOld(), true)),
+    every(HOUSEKEEPING_MS, () => retention.purge()),
     every(HOUSEKEEPING_MS, async () => (await smtpTests.deleteOld(), true)),
     every(HOUSEKEEPING_MS, async () => (await sessionLogs.purge(PURGED_AT_ONCE)) < PURGED_AT_ONCE),
   ];

@@ -2,7 +2,7 @@ import { deliverEmails, releaseDeferred } from './emails/deliver-emails.job.js';
 import { Deliverer } from './emails/deliverer.js';
 import type { DeliveryRepository } from './emails/delivery.repository.js';
 import { Leases } from './emails/leases.js';
-import { Pace } from './emails/pace.js';
+import { RelayHealth } from './emails/relay-health.js';
 import { RelayOpener } from './emails/relay-opener.js';
 import { RelaySessions } from './emails/relay-sessions.js';
 import { Sweeper } from './emails/sweeper.js';
@@ -23,7 +23,7 @@ const RELEASED_AT_ONCE = 5_000;
 
 /** Connects the jobs to what does them, and starts the sweeper. */
 export async function startWorkers(parts: WorkerParts): Promise<Workers> {
-  const { config, logger, queue, database, deliveries, eventsRepository, emails, emailTemplates, smtpSettings, dns, denyList, metrics } = parts;
+  const { config, logger, queue, database, deliveries, relayStates, eventsRepository, emails, emailTemplates, smtpSettings, dns, denyList, metrics } = parts;
   const leases = new Leases((ids) => deliveries.renew(ids), logger);
   const sessions = new RelaySessions(new RelayOpener({ dns, denies: (address) => denyList.denies(address) }));
   const matcher = new Matcher(database, eventsRepository, emailTemplates, emails);
@@ -33,7 +33,7 @@ export async function startWorkers(parts: WorkerParts): Promise<Workers> {
     leases,
     sessions,
     sessionLog: parts.sessionLog,
-    pace: new Pace(deliveries),
+    health: new RelayHealth(relayStates, config.retryBaseMs),
     retries: { baseMs: config.retryBaseMs, random: Math.random },
     worker: config.worker,
     logger,

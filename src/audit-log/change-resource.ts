@@ -19,7 +19,7 @@ export interface ResourceChange<Before extends Row, After extends Row> {
   timeoutMs?: number;
   /** Reads and locks the row; throws when it must exist and does not. Left out for a create. */
   load?: (tx: Tx) => Promise<Before>;
-  /** Writes and returns the row as it is now; null when it is gone. */
+  /** Writes and returns the row as it is now; null when it is gone; `before` itself when nothing is to be changed, and nothing is recorded then. */
   apply: (tx: Tx, before: Before) => Promise<After>;
   /** The row as the audit log may show it: never a secret. */
   describe: (row: NonNullable<Before> | NonNullable<After>) => Prisma.InputJsonValue;
@@ -34,14 +34,18 @@ export function changeResource<After extends Row, Before extends Row = null>(
   actor: Actor,
   change: ResourceChange<Before, After>,
 ): Promise<After> {
-  return db.prisma.$transaction(async (tx) => {
+  const attempt = (): Promise<After> => db.prisma.$transaction(async (tx) => {
     const before = (change.load ? await change.load(tx) : null) as Before;
     refuseStale(change.ifMatch, change.etag ? change.etag(before) : versionTag(before));
     const after = await change.apply(tx, before);
     await record(tx, actor, change, before, after);
     return after;
   }, change.timeoutMs === undefined ? {} : { timeout: change.timeoutMs });
+  return attempt().catch((error: unknown) => (wasDeadlock(error) ? attempt() : Promise.reject(error as Error)));
 }
+
+/** Postgres ended one of two transactions that waited for each other; it has left nothing behind, and may be repeated. */
+const wasDeadlock = (error: unknown): boolean => /40P01|deadlock detected/.test(String((error as Error).message)) || (error as { code?: string }).code === 'P2034';
 
 /** A resource without versions is never stale. */
 const versionTag = (row: Row): string | undefined => {
@@ -75,7 +79,7 @@ export async function recordChanges(tx: Tx, actor: Actor, type: string, changes:
 }
 
 async function record<Before extends Row, After extends Row>(tx: Tx, actor: Actor, change: ResourceChange<Before, After>, before: Before, after: After): Promise<void> {
-  if (before === null && after === null) return; // it was gone already: nothing has changed
+  if ((before as unknown) === after) return; // it was gone, or as it should be, already: nothing has changed
   const shown = (row: Before | After): Prisma.InputJsonValue | null => (row === null ? null : change.describe(row));
   const id = typeof change.id === 'string' ? change.id : change.id((after ?? before)!);
   await tx.auditEntry.create({ data: entryOf(actor, change.type, { id, before: shown(before), after: shown(after) }) });

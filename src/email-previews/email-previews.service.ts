@@ -1,5 +1,5 @@
 import type { Actor } from '../contract/actor.js';
-import type { Prisma, Tx } from '../db/client.js';
+import type { Tx } from '../db/client.js';
 import { invalid, MailroomError } from '../errors.js';
 import { refuseFaulty, sampleValues, warningsOf } from '../email-templates/check.js';
 import { type EmailTemplatesService, textsOf } from '../email-templates/email-templates.service.js';
@@ -59,12 +59,12 @@ export class EmailPreviewsService {
     const claim = claimOf(actor, `sendTestEmail ${eventType}`, idempotencyKey, { sendTo, ...values });
     const prepared = this.prepareTest(actor, eventType, values);
     await Promise.allSettled([prepared]); // what is wrong is told only when the answer is not one that was given before
-    const make = async (tx: Tx): Promise<Email & Prisma.InputJsonValue> => {
+    const make = async (tx: Tx): Promise<Email> => {
       const { event, content } = await prepared;
       const { id } = await this.parts.events.recordTest(tx, actor, event);
-      return (await this.parts.emails.makeOne(tx, { eventId: id, ...content }, sendTo)) as Email & Prisma.InputJsonValue;
+      return this.parts.emails.makeOne(tx, { eventId: id, ...content }, sendTo);
     };
-    const answer: Answer<Email> = await this.parts.idempotency.once(claim, make, false);
+    const answer = await this.parts.idempotency.once(claim, make, false);
     if (!answer.replayed) await this.parts.emails.nudge([answer.response.id]);
     return answer;
   }

@@ -1,7 +1,7 @@
 import { Body, Delete, Get, Header, Path, Put, Queries, Request, Route, Security, Tags } from '@tsoa/runtime';
 import { ApiController, type ApiRequest } from '../contract/api-controller.js';
 import type { EmailTemplate, EmailTemplatePage, EmailTemplateQuery, EmailTemplateWrite } from './email-templates.contract.js';
-import type { EmailTemplatesService } from './email-templates.service.js';
+import { etagOfTemplate, type EmailTemplatesService } from './email-templates.service.js';
 
 @Route('email-templates')
 @Tags('E-mail templates')
@@ -29,7 +29,7 @@ export class EmailTemplatesController extends ApiController {
   @Get('{eventType}')
   @Security('apiKey', ['administrator', 'auditor'])
   public async getEmailTemplate(@Path() eventType: string): Promise<EmailTemplate> {
-    return this.entity(await this.templates.get(eventType));
+    return this.shown(await this.templates.get(eventType));
   }
 
   /**
@@ -47,7 +47,7 @@ export class EmailTemplatesController extends ApiController {
   @Put('{eventType}')
   @Security('apiKey', ['administrator'])
   public async putEmailTemplate(@Request() req: ApiRequest, @Path() eventType: string, @Body() body: EmailTemplateWrite, @Header('If-Match') ifMatch?: string): Promise<EmailTemplate> {
-    return this.entity(await this.templates.put(req.user, eventType, body, ifMatch));
+    return this.shown(await this.templates.put(req.user, eventType, body, ifMatch));
   }
 
   /**
@@ -59,6 +59,11 @@ export class EmailTemplatesController extends ApiController {
   @Delete('{eventType}')
   @Security('apiKey', ['administrator'])
   public async resetEmailTemplate(@Request() req: ApiRequest, @Path() eventType: string, @Header('If-Match') ifMatch?: string): Promise<EmailTemplate> {
-    return this.entity(await this.templates.reset(req.user, eventType, ifMatch));
+    return this.shown(await this.templates.reset(req.user, eventType, ifMatch));
+  }
+
+  private shown(template: EmailTemplate): EmailTemplate {
+    this.setHeader('ETag', etagOfTemplate(template));
+    return template;
   }
 }

@@ -6,7 +6,7 @@ import type { Database, Tx } from '../db/client.js';
 import { invalid, notFound } from '../errors.js';
 import type { EventType } from '../event-types/catalogue.js';
 import type { BrokenTemplate } from '../event-types/event-types.contract.js';
-import type { KnownEventTypes } from '../event-types/known-event-types.js';
+import type { EventTypeHead, KnownEventTypes } from '../event-types/known-event-types.js';
 import { checkMailbox } from '../smtp/mailbox-fault.js';
 import { refuseFaulty, warningsOf } from './check.js';
 import { defaultTemplate } from './defaults/default-template.js';
@@ -16,6 +16,9 @@ import { orderBy } from './order.js';
 import { templateMacros, type TemplateText } from './render.js';
 
 const TYPE = 'emailTemplate';
+
+/** Of what an administrator wrote: the names and properties of the event type, which come along, are changed elsewhere. */
+export const etagOfTemplate = ({ subject, textBody, htmlBody, replyTo, isModified, updatedAt }: EmailTemplate): string => digestOf({ subject, textBody, htmlBody, replyTo, isModified, updatedAt });
 
 export class EmailTemplatesService {
   constructor(
@@ -27,11 +30,13 @@ export class EmailTemplatesService {
   async list(query: EmailTemplateQuery): Promise<EmailTemplatePage> {
     const slice = sliceOf(query);
     const order = orderBy<ListedTemplate>(query.sort ?? 'eventType');
-    const [types, stored] = await Promise.all([this.eventTypes.list(), this.templates.summaries()]);
+    const [types, stored] = await Promise.all([this.eventTypes.heads(), this.templates.summaries()]);
     const modified = new Map(stored.map((row) => [row.eventType, row]));
     const isAfter = slice.after === null ? () => true : order.isAfter(slice.after);
     const wanted = types.map((type) => listed(type, modified.get(type.name))).filter((template) => isWanted(template, query) && isAfter(template));
-    return pageOf(wanted.sort(order.compare).slice(0, slice.limit + 1), slice.limit, order.placeOf, toSummary);
+    const page = pageOf(wanted.sort(order.compare).slice(0, slice.limit + 1), slice.limit, order.placeOf, (template) => template);
+    const shown = await this.eventTypes.findMany(page.items.map(({ eventType }) => eventType));
+    return { ...page, items: page.items.flatMap((template) => (shown.has(template.eventType) ? toSummary(template, shown.get(template.eventType)!) : [])) };
   }
 
   async get(eventType: string): Promise<EmailTemplate> {
@@ -46,7 +51,7 @@ export class EmailTemplatesService {
     if (isDefault(type, texts)) return this.reset(actor, eventType, ifMatch);
     const before = await this.templates.find(eventType);
     if (before !== null && isSame(texts, before)) {
-      refuseStale(ifMatch, digestOf(toEmailTemplate(type, before)));
+      refuseStale(ifMatch, etagOfTemplate(toEmailTemplate(type, before)));
       return toEmailTemplate(type, before);
     }
     const row = await changeResource<EmailTemplateRow, EmailTemplateRow | null>(this.db, actor, {
@@ -62,7 +67,7 @@ export class EmailTemplatesService {
     const type = await this.typeOf(eventType);
     const row = await this.templates.find(eventType);
     if (row === null) {
-      refuseStale(ifMatch, digestOf(toEmailTemplate(type, null)));
+      refuseStale(ifMatch, etagOfTemplate(toEmailTemplate(type, null)));
       return toEmailTemplate(type, null); // nothing to change, or to record
     }
     await changeResource<null, EmailTemplateRow | null>(this.db, actor, {
@@ -123,14 +128,14 @@ export class EmailTemplatesService {
   }
 
   private changeOf(type: EventType, ifMatch: string | undefined): Omit<ResourceChange<EmailTemplateRow | null, EmailTemplateRow | null>, 'load' | 'apply'> {
-    return { type: TYPE, id: type.name, ifMatch, etag: (row: EmailTemplateRow | null) => digestOf(toEmailTemplate(type, row)), describe };
+    return { type: TYPE, id: type.name, ifMatch, etag: (row: EmailTemplateRow | null) => etagOfTemplate(toEmailTemplate(type, row)), describe };
   }
 }
 
 /** What a list is searched and sorted by; its subject is made for those that are shown. */
-type ListedTemplate = Omit<EmailTemplatePage['items'][number], 'subject'> & { type: EventType; stored: StoredSummary | undefined };
+type ListedTemplate = Omit<EmailTemplatePage['items'][number], 'subject'> & { type: EventTypeHead; stored: StoredSummary | undefined };
 
-function listed(type: EventType, stored: StoredSummary | undefined): ListedTemplate {
+function listed(type: EventTypeHead, stored: StoredSummary | undefined): ListedTemplate {
   const { name, displayName, category, level } = type;
   return { eventType: name, displayName, category, level, isModified: stored !== undefined, updatedAt: stored?.updatedAt.toISOString() ?? null, updatedBy: stored?.updatedBy ?? null, type, stored };
 }
@@ -142,13 +147,13 @@ function isWanted({ type, stored, isModified }: ListedTemplate, query: EmailTemp
   return [type.name, type.displayName, type.description, stored?.subject ?? ''].some((text) => text.toLowerCase().includes(wanted));
 }
 
-function toSummary({ type, stored, eventType, displayName, category, level, isModified, updatedAt, updatedBy }: ListedTemplate): EmailTemplatePage['items'][number] {
+function toSummary({ stored, eventType, displayName, category, level, isModified, updatedAt, updatedBy }: ListedTemplate, type: EventType): EmailTemplatePage['items'][number] {
   return { eventType, displayName, category, level, subject: stored?.subject ?? defaultTemplate(type).subject, isModified, updatedAt, updatedBy };
 }
 
 function toEmailTemplate(type: EventType, row: EmailTemplateRow | null): EmailTemplate {
   const { subject, textBody, htmlBody, replyTo } = row ?? defaultTemplate(type);
-  const summary = toSummary(listed(type, row ?? undefined));
+  const summary = toSummary(listed(type, row ?? undefined), type);
   return { ...summary, subject, textBody, htmlBody, replyTo, warnings: row === null ? [] : warningsOf(row, type) };
 }
 

@@ -42,6 +42,7 @@ export const FACTS = {
   ExpirationDate: time('Expires', 'ExpirationDate'),
   FailedAddresses: plain('Addresses', 'FailedAddresses'),
   FailedCount: plain('Not delivered', 'FailedCount'),
+  FailedEventCount: plain('Events', 'FailedEventCount'),
   FailedEventId: plain('Event ID', 'FailedEventId'),
   FailedEventName: plain('Event', 'FailedEventName'),
   LicenseName: plain('License', 'LicenseName'),

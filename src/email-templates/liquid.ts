@@ -75,14 +75,25 @@ const textEngine = createEngine(textOf);
 const htmlEngine = createHtmlEngine();
 const engineOf = (part: TemplatePart): Liquid => (part === 'htmlBody' ? htmlEngine : textEngine);
 
-/** The same few templates are rendered for most events; about 500 parsed ones take some ten megabytes. */
-const parsedTemplates = new TemplateCache<Template[]>(500);
+/** The same few templates are rendered for most events. Parsed, a character takes about a hundred bytes at most. */
+const parsedTemplates = new TemplateCache<Template[]>(1_000_000);
+const knownMacros = new TemplateCache<string[]>(1_000_000);
+
+/** Macros and tags of one part: to look through them takes time that grows with the square of their number. */
+const MAX_TAGS = 1_000;
+
+const keyOf = (source: string, part: TemplatePart): string => `${part === 'htmlBody' ? 'html' : 'text'}:${source}`;
+
+function parse(source: string, part: TemplatePart): Template[] {
+  const tags = source.match(/\{[{%]/g)?.length ?? 0;
+  if (tags > MAX_TAGS) throw new RangeError(`tag limit exceeded: ${tags}`);
+  return engineOf(part).parse(source);
+}
 
 /** Parses a part of a template, or finds it already parsed. Throws a TemplateError. */
 function parsePart(source: string, part: TemplatePart): Template[] {
-  const kind = part === 'htmlBody' ? 'html' : 'text';
   try {
-    return parsedTemplates.get(`${kind}:${source}`, () => engineOf(part).parse(source));
+    return parsedTemplates.get(keyOf(source, part), () => parse(source, part));
   } catch (error) {
     throw toTemplateError(error, 'TEMPLATE_SYNTAX', part, source);
   }
@@ -101,6 +112,6 @@ export function renderPart(source: string, part: TemplatePart, values: Readonly<
 
 /** The names that a part of a template takes from outside, each once. Throws a TemplateError when it cannot be parsed. */
 export function macrosOf(source: string, part: TemplatePart): string[] {
-  const engine = engineOf(part);
-  return engine.globalVariablesSync(parsePart(source, part));
+  const templates = parsePart(source, part);
+  return knownMacros.get(keyOf(source, part), () => engineOf(part).globalVariablesSync(templates));
 }

@@ -1,6 +1,7 @@
-/** Keeps what was made for the most recently used keys, at most `capacity` of them. A failure to make is not kept. */
+/** Keeps what was made for the most recently used keys, as long as they have at most `capacity` characters together. A failure to make is not kept. */
 export class TemplateCache<T> {
   private readonly entries = new Map<string, T>();
+  private characters = 0;
 
   constructor(private readonly capacity: number) {}
 
@@ -12,9 +13,15 @@ export class TemplateCache<T> {
   get(key: string, make: () => T): T {
     const value = this.entries.get(key) ?? make();
     // A Map iterates in the order of insertion, so that the first key is the one unused for longest.
-    this.entries.delete(key);
+    if (!this.entries.delete(key)) this.characters += key.length;
     this.entries.set(key, value);
-    if (this.entries.size > this.capacity) this.entries.delete(this.entries.keys().next().value!);
+    while (this.characters > this.capacity && this.entries.size > 1) this.forgetOldest();
     return value;
+  }
+
+  private forgetOldest(): void {
+    const oldest = this.entries.keys().next().value!;
+    this.entries.delete(oldest);
+    this.characters -= oldest.length;
   }
 }

@@ -44,7 +44,8 @@ export function failedOutcome(attempt: Attempt, error: unknown, plan: RetryPlan)
   const status = nextStatus(current, isOver ? 'refused' : fault.outcome) ?? 'deferred';
   const { code, message, stage, reply, enhancedCode, hint } = fault;
   const told = isOver ? `No success within the retry window. Last: ${message}` : message;
-  return { ...rowOf(attempt), status, retryInMs: status === 'failed' ? null : delay, stage, code, reply, enhancedCode, message: told, hint, queueId: null };
+  const isEnd = status === 'failed' || (status === 'unconfirmed' && attempt.email.atMostOnce);
+  return { ...rowOf(attempt), status, retryInMs: isEnd ? null : delay, stage, code, reply, enhancedCode, message: told, hint, queueId: null };
 }
 
 const NO_FAULT = { code: null, message: null, hint: null };

@@ -23,9 +23,11 @@ export class Batch {
     readonly messages: MessageSource,
     readonly signal: AbortSignal,
     claimed: ClaimedEmail[],
+    /** The relay could not be reached: one connection tries. */
+    readonly isProbe: boolean,
   ) {
     this.waiting = claimed.map((email) => ({ email, begun: null }));
-    this.hopeful = Math.min(relay.maxConnections, claimed.length);
+    this.hopeful = isProbe ? 1 : Math.min(relay.maxConnections, claimed.length);
   }
 
   get lanes(): number {

@@ -13,7 +13,7 @@ import type { EmailStatus } from './emails.contract.js';
 import type { Leases } from './leases.js';
 import { Marks } from './marks.js';
 import { MessageSource } from './message-source.js';
-import type { Pace } from './pace.js';
+import type { RelayHealth } from './relay-health.js';
 import type { RelaySessions } from './relay-sessions.js';
 
 export interface DelivererParts {
@@ -22,7 +22,7 @@ export interface DelivererParts {
   leases: Leases;
   sessions: RelaySessions;
   sessionLog: SmtpSessionLog;
-  pace: Pace;
+  health: RelayHealth;
   retries: RetryPlan;
   worker: string;
   logger: Logger;
@@ -59,8 +59,10 @@ export class Deliverer {
     if (relay === null) {
       return deliveries.postpone(leaseId, POSTPONE_SECONDS, 'EMAIL_CLIENT_DISABLED', 'The e-mail client is disabled (serverAddress is null). Sending goes on when it is enabled.');
     }
+    const standing = await this.parts.health.standing(relay);
+    if (standing === 'open') return deliveries.postponeUnreachable(leaseId, relay.version);
     const contents = await deliveries.contents([...new Set(claimed.map(({ eventId }) => eventId))]);
-    const batch = new Batch(relay, new MessageSource(relay, contents), signal, claimed);
+    const batch = new Batch(relay, new MessageSource(relay, contents), signal, claimed, standing === 'probe');
     const results = await Promise.allSettled(Array.from({ length: batch.lanes }, () => this.lane(batch)));
     await this.giveBack(batch);
     if (batch.notConnected !== null) sessionLog.notConnected(batch.notConnected.facts, batch.notConnected.transcript);
@@ -87,14 +89,18 @@ export class Deliverer {
   private async connect(batch: Batch): Promise<SmtpSession | null> {
     const [startedAt, transcript] = [new Date(), new Transcript()];
     try {
-      return await this.parts.sessions.acquire(batch.relay, transcript, batch.signal);
+      const session = await this.parts.sessions.acquire(batch.relay, transcript, batch.signal);
+      if (batch.isProbe) await this.parts.health.reached(batch.relay);
+      return session;
     } catch (error) {
       if (batch.signal.aborted) return null; // given back as they are
       if (!(error instanceof SmtpFailure || error instanceof DnsFailure)) throw error;
       const failed = batch.laneLost();
       const facts = connectionFacts(batch.relay, failed.length, startedAt, error);
       batch.notConnected = { facts, transcript };
-      if (failed.length > 0) await this.failAll(failed, batch, facts, startedAt, error);
+      if (failed.length === 0) return null;
+      await this.parts.health.notConnected(batch.relay, error);
+      await this.failAll(failed, batch, facts, startedAt, error);
       return null;
     }
   }
@@ -121,13 +127,14 @@ export class Deliverer {
     let last: Promise<void> = Promise.resolve();
     let reused = this.parts.sessions.wasUsed(session);
     for (let item = batch.waiting.shift(); item; item = batch.waiting.shift()) {
-      await this.parts.pace.take(batch.relay, batch.signal);
+      await this.parts.health.take(batch.relay, batch.signal);
       if (batch.signal.aborted) {
         batch.waiting.unshift(item);
         break;
       }
       const [started] = await Promise.all([item.begun?.started ?? this.marks.start({ id: item.email.id, leaseId: item.email.leaseId, relayVersion: batch.relay.version }), last]);
       last = Promise.resolve();
+      if (started !== null) this.parts.health.told(batch.relay.version, started.slowIntervalMs);
       if (started?.skipped) continue;
       if (started === null) {
         if (!(await this.parts.deliveries.maySend(batch.relay.version))) batch.holdBack();
@@ -159,6 +166,7 @@ export class Deliverer {
         batch.waiting.unshift({ email, begun: { started, error } });
         return null;
       }
+      await this.parts.health.failed(relay, error);
       if (!isDiagnosed(error)) this.parts.logger.error({ err: error, emailId: email.id }, 'an attempt failed unexpectedly');
       outcome = failedOutcome(this.attemptOf(email, started, batch, session, startedAt), error, this.parts.retries);
     }

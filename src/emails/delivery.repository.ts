@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { type Database, Prisma } from '../db/client.js';
 import type { EmailStatus } from './emails.contract.js';
+import { SLOW_INTERVAL_MS } from './relay-states.repository.js';
 import { ADDRESSEES } from './subscribers.js';
 
 /** An e-mail that this worker holds a lease on, with what it takes to send it. */
@@ -14,6 +15,8 @@ export interface ClaimedEmail {
   status: EmailStatus;
   tries: number;
   attemptCount: number;
+  /** Not sent again when it is not known whether the server took it. */
+  atMostOnce: boolean;
   /** Milliseconds from now to the end of the retry window; negative when it is over. */
   windowMs: number;
 }
@@ -67,6 +70,8 @@ export interface Started {
   to: string;
   attemptCount: number;
   tries: number;
+  /** Milliseconds between two mails that the relay asked for; 0: it did not. */
+  slowIntervalMs: number;
 }
 
 /** How long a lease holds without being renewed, by the database's clock. */
@@ -91,7 +96,7 @@ export class DeliveryRepository {
       )
       UPDATE emails e SET lease_id = ${leaseId}::uuid, nudge_at = NULL FROM due WHERE e.id = due.id
       RETURNING e.id, e.event_id AS "eventId", e.lease_id AS "leaseId", e.to_address AS "to", e.message_id AS "messageId", e.created_at AS "createdAt",
-        e.status, e.tries, e.attempt_count AS "attemptCount", (extract(epoch FROM e.give_up_at - now()) * 1000)::float8 AS "windowMs"`;
+        e.status, e.tries, e.attempt_count AS "attemptCount", e.at_most_once AS "atMostOnce", (extract(epoch FROM e.give_up_at - now()) * 1000)::float8 AS "windowMs"`;
   }
 
   contents(eventIds: string[]): Promise<EmailContent[]> {
@@ -136,7 +141,7 @@ export class DeliveryRepository {
           address text, port int, stage text, code text, reply text, "enhancedCode" text, message text, hint text, "queueId" text)
       ), ended AS (
         UPDATE emails e SET
-          status = o.status, lease_id = NULL, updated_at = now(),
+          status = o.status, lease_id = NULL, updated_at = now(), failure_untold = o.status = 'failed' AND ${IS_TOLD},
           attempt_count = coalesce(o.number, e.attempt_count + 1), tries = CASE WHEN o.number IS NULL THEN e.tries + 1 ELSE e.tries END,
           reason_code = CASE WHEN o.status <> 'sent' THEN o.code END, reason = CASE WHEN o.status <> 'sent' THEN o.message END,
           next_attempt_at = o.retry_at, nudge_at = o.retry_at,
@@ -155,7 +160,13 @@ export class DeliveryRepository {
         SELECT r.* FROM jsonb_to_recordset(${storable(starts)}::jsonb) AS r(id uuid, "leaseId" uuid, "relayVersion" text) JOIN current ON current.version = r."relayVersion"
       ), gate AS (
         SELECT id FROM delivery_gate WHERE ${GATE_IS_OPEN} FOR SHARE
-      ), addressee AS (${ADDRESSEES})
+      ), addressee AS (${ADDRESSEES}), forked AS (
+        INSERT INTO emails (id, event_id, event_type, publisher_key_id, subscription_id, user_id, to_address, to_key, match_key, message_id, at_most_once, status, created_at, give_up_at, next_attempt_at, nudge_at)
+        SELECT f.id, m.event_id, m.event_type, m.publisher_key_id, m.subscription_id, m.user_id, f.address, f.key, f.key, '<' || f.id || '@' || split_part(trim('<>' FROM m.message_id), '@', 2) || '>',
+               m.at_most_once, 'queued', now(), m.give_up_at, now(), now()
+        FROM (SELECT uuid_v7(now()) AS id, a.id AS email_id, a.fork_address AS address, a.fork_key AS key FROM addressee a WHERE a.fork_key IS NOT NULL) f JOIN emails m ON m.id = f.email_id
+        ON CONFLICT (event_id, match_key) DO NOTHING
+      )
       UPDATE emails e SET
         status = CASE WHEN a.code IS NULL THEN 'sending'::email_status ELSE 'skipped'::email_status END, reason_code = a.code, reason = a.reason,
         to_address = coalesce(a.address, e.to_address), to_key = coalesce(a.key, e.to_key),
@@ -163,8 +174,9 @@ export class DeliveryRepository {
         attempt_started_at = CASE WHEN a.code IS NULL THEN now() ELSE e.attempt_started_at END, lease_id = CASE WHEN a.code IS NULL THEN e.lease_id END,
         next_attempt_at = NULL, updated_at = now()
       FROM s JOIN delivery_leases l ON l.id = s."leaseId" AND l.expires_at > now() CROSS JOIN gate LEFT JOIN addressee a ON a.id = s.id
+        LEFT JOIN relay_states r ON r.relay = s."relayVersion"
       WHERE e.id = s.id AND e.lease_id = s."leaseId" AND e.status IN ('queued', 'deferred', 'unconfirmed')
-      RETURNING e.id, a.code IS NOT NULL AS skipped, e.to_address AS "to", e.attempt_count AS "attemptCount", e.tries`;
+      RETURNING e.id, a.code IS NOT NULL AS skipped, e.to_address AS "to", e.attempt_count AS "attemptCount", e.tries, ${SLOW_INTERVAL_MS} AS "slowIntervalMs"`;
   }
 
   /** Puts off, without an attempt, what a worker holds while the e-mail client is disabled; when it has been enabled meanwhile that is due at once. */
@@ -177,6 +189,29 @@ export class DeliveryRepository {
   }
 
   /**
+   * Puts off, without an attempt, what a worker holds while the relay cannot be reached: for as long as it has not been reachable, so that a long outage
+   * costs little; all of it is due when the relay is back. What has had its time fails.
+   */
+  async postponeUnreachable(leaseId: string, relay: string): Promise<void> {
+    await this.db.prisma.$executeRaw`
+      WITH r AS (SELECT code, reason, least(greatest(now() - unreachable_since, interval '30 seconds'), interval '4 hours') AS pause FROM relay_states WHERE relay = ${relay})
+      UPDATE emails e SET lease_id = NULL, updated_at = now(), reason_code = r.code,
+        status = CASE WHEN e.give_up_at < now() THEN 'failed'::email_status WHEN e.status = 'queued' THEN 'deferred'::email_status ELSE e.status END,
+        failure_untold = e.give_up_at < now() AND ${IS_TOLD},
+        reason = CASE WHEN e.give_up_at < now() THEN 'No success within the retry window. Last: ' || r.reason ELSE r.reason || ' It is tried by one connection from time to time; this e-mail goes out when that succeeds.' END,
+        next_attempt_at = CASE WHEN e.give_up_at >= now() THEN least(now() + r.pause, greatest(e.give_up_at, now() + interval '1 second')) END,
+        nudge_at = CASE WHEN e.give_up_at >= now() THEN least(now() + r.pause, greatest(e.give_up_at, now() + interval '1 second')) END
+      FROM r WHERE e.lease_id = ${leaseId}::uuid AND e.status <> 'sending'`;
+  }
+
+  /** Makes the oldest e-mail that waits for a retry due now, so that somebody tries the relay. */
+  async releaseOldest(): Promise<void> {
+    await this.db.prisma.$executeRaw`
+      UPDATE emails SET next_attempt_at = now(), nudge_at = now()
+      WHERE id IN (SELECT id FROM emails WHERE status = 'deferred' AND lease_id IS NULL AND next_attempt_at > now() ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)`;
+  }
+
+  /**
    * Takes over what the leases of dead workers held. An attempt that was under way is in doubt: the e-mail becomes `unconfirmed`, with the
    * attempt on record, and is due at once; an e-mail that lost its worker before, perhaps by its own fault, waits longer each time, and
    * is not tried again after its retry window.
@@ -186,21 +221,23 @@ export class DeliveryRepository {
       WITH dead AS (
         DELETE FROM delivery_leases WHERE id IN (SELECT id FROM delivery_leases WHERE expires_at < now() FOR UPDATE SKIP LOCKED) RETURNING id, worker
       ), held AS (
-        SELECT e.id, e.status, e.attempt_count, e.attempt_started_at, dead.worker,
-          CASE WHEN e.status <> 'sending' OR e.tries <= 1 THEN now()
+        SELECT e.id, e.status, e.attempt_count, e.attempt_started_at, dead.worker, CASE WHEN e.at_most_once THEN ${LOST_ONCE} ELSE ${LOST} END AS told,
+          CASE WHEN e.status <> 'sending' THEN now()
+               WHEN e.at_most_once THEN NULL
+               WHEN e.tries <= 1 THEN now()
                WHEN e.give_up_at < now() THEN NULL
                ELSE now() + make_interval(secs => least(${retryBaseMs} * 2 ^ least(e.tries - 2, 30), 14400000) / 1000) END AS due_at
         FROM emails e JOIN dead ON e.lease_id = dead.id FOR UPDATE OF e
       ), doubtful AS (
         INSERT INTO email_attempts (email_id, number, started_at, duration_ms, worker, outcome, code, message)
-        SELECT id, attempt_count, attempt_started_at, extract(epoch FROM now() - attempt_started_at)::int * 1000, worker, 'unconfirmed', 'WORKER_LOST', ${LOST}
+        SELECT id, attempt_count, attempt_started_at, extract(epoch FROM now() - attempt_started_at)::int * 1000, worker, 'unconfirmed', 'WORKER_LOST', told
         FROM held WHERE status = 'sending'
         ON CONFLICT DO NOTHING
       )
       UPDATE emails e SET lease_id = NULL, next_attempt_at = held.due_at, nudge_at = held.due_at, updated_at = now(),
         status = CASE WHEN held.status = 'sending' THEN 'unconfirmed'::email_status ELSE held.status END,
         reason_code = CASE WHEN held.status = 'sending' THEN 'WORKER_LOST' ELSE e.reason_code END,
-        reason = CASE WHEN held.status = 'sending' THEN ${LOST} ELSE e.reason END
+        reason = CASE WHEN held.status = 'sending' THEN held.told ELSE e.reason END
       FROM held WHERE e.id = held.id`;
   }
 
@@ -224,36 +261,27 @@ export class DeliveryRepository {
     return rows.map(({ id }) => id);
   }
 
-  /** Takes the relay's next slot; answers how many milliseconds to wait for it. */
-  async takeSlot(relay: string, intervalMs: number): Promise<number> {
-    const [row] = await this.db.prisma.$queryRaw<{ waitMs: number }[]>`
-      INSERT INTO relay_paces AS p (relay, next_slot_at) VALUES (${relay}, clock_timestamp() + make_interval(secs => ${intervalMs / 1_000}))
-      ON CONFLICT (relay) DO UPDATE SET next_slot_at = greatest(p.next_slot_at, clock_timestamp()) + make_interval(secs => ${intervalMs / 1_000})
-      RETURNING (extract(epoch FROM next_slot_at - clock_timestamp()) * 1000 - ${intervalMs})::float8 AS "waitMs"`;
-    return Math.max(0, row!.waitMs);
-  }
-
   /** Makes a batch of what was held while a test ran due for the sweeper now; answers how many. */
   async releaseHeld(limit: number): Promise<number> {
     return this.db.prisma.$executeRaw`
-      UPDATE emails SET nudge_at = now()
+      UPDATE emails SET nudge_at = created_at
       WHERE id IN (SELECT id FROM emails WHERE status IN ('queued', 'deferred', 'unconfirmed') AND lease_id IS NULL AND next_attempt_at <= now() AND nudge_at > now()
                    LIMIT ${limit} FOR UPDATE SKIP LOCKED)`;
   }
 
   /**
-   * Makes up to `limit` e-mails that wait for a retry due now, when the settings (SMTP, account, certificates, DNS) have changed since that was done last. False
-   * when there is more to do.
+   * Makes up to `limit` e-mails that wait for a retry due now, oldest first, when the settings (SMTP, account, certificates, DNS) have changed, or the relay
+   * has come back, since that was done last. False when there is more to do.
    */
   async releaseForChange(limit: number): Promise<boolean> {
     const [state] = await this.db.prisma.$queryRaw<{ version: string; released: string }[]>`
-      SELECT current.version || '.' || dns.version AS version, state.released_version AS released
+      SELECT current.version || '.' || dns.version || '.' || state.recoveries AS version, state.released_version AS released
       FROM delivery_state state CROSS JOIN dns_settings dns CROSS JOIN (${CURRENT_RELAY}) current`;
     if (state!.version === state!.released) return true;
     const released = await this.db.prisma.$executeRaw`
-      UPDATE emails SET next_attempt_at = now(), nudge_at = now()
+      UPDATE emails SET next_attempt_at = now(), nudge_at = created_at
       WHERE id IN (SELECT id FROM emails WHERE status IN ('deferred', 'unconfirmed') AND lease_id IS NULL AND next_attempt_at > now()
-                   ORDER BY next_attempt_at LIMIT ${limit} FOR UPDATE SKIP LOCKED)`;
+                   ORDER BY id LIMIT ${limit} FOR UPDATE SKIP LOCKED)`;
     if (released === limit) return false;
     await this.db.prisma.$executeRaw`UPDATE delivery_state SET released_version = ${state!.version}`;
     return true;
@@ -268,8 +296,12 @@ const CURRENT_RELAY = Prisma.sql`
   SELECT s.version || '.' || coalesce(a.version, 0) || '.' || m.version AS version
   FROM smtp_settings s CROSS JOIN tls_material m LEFT JOIN accounts a ON a.id = s.account_id`;
 
+/** Whether the failure of the e-mail e is published: never that of a mail which tells of failures. */
+const IS_TOLD = Prisma.sql`e.event_type <> 'EmailNotificationFailed'`;
+
 /** JSON that Postgres takes whatever a server said: jsonb knows no NUL and no half of a surrogate pair. */
 const storable = (marks: readonly object[]): string =>
   JSON.stringify(marks, (_name, value: unknown) => (typeof value === 'string' ? value.toWellFormed().replaceAll('\0', '\uFFFD') : value));
 
 const LOST = 'The worker died during the attempt, so it is not known whether the server took the mail (RFC 1047). It is sent again with the same Message-ID.';
+const LOST_ONCE = 'The worker died during the attempt, so it is not known whether the server took the mail (RFC 1047). It is not sent again (deliveryPolicy atMostOnce).';

@@ -1,9 +1,11 @@
 import type { Timestamp, Uuid } from '../contract/scalars.js';
+import type { DeliveryPolicy } from '../event-types/event-type.js';
 
 /**
  * `queued`: waits for its first attempt. `sending`: a worker is at it. `sent`: the server took it. `deferred`: a retry is planned at
  * `nextAttemptAt`. `failed`: final. `unconfirmed`: the connection, or the worker, died after the message was handed over, so only the
- * server knows whether it has it (RFC 1047); it is sent again at `nextAttemptAt` with the same Message-ID. `skipped`: not sent on
+ * server knows whether it has it (RFC 1047); it is sent again at `nextAttemptAt` with the same Message-ID, or not at all when the event type's
+ * `deliveryPolicy` is `atMostOnce`. `skipped`: not sent on
  * purpose, because the e-mail client or the user was disabled, or the user deleted. `cancelled`: by an administrator.
  */
 export type EmailStatus = 'queued' | 'sending' | 'sent' | 'deferred' | 'failed' | 'unconfirmed' | 'skipped' | 'cancelled';
@@ -57,6 +59,8 @@ export interface Email {
   reason: EmailReason | null;
   /** @isInt */
   attemptCount: number;
+  /** That of the event type when the e-mail was made. */
+  deliveryPolicy: DeliveryPolicy;
   /** When it is tried (again); null when no attempt is planned. */
   nextAttemptAt: Timestamp | null;
   /** The Message-ID header (RFC 5322 §3.6.4), the same in every attempt. */

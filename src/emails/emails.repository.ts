@@ -51,6 +51,15 @@ export interface MadeEmails {
   unfinished: { eventId: string; after: string }[];
 }
 
+/** E-mails of one event that failed for good. */
+export interface UntoldFailures {
+  eventId: string;
+  eventType: string;
+  count: number;
+  /** The first five. */
+  addresses: string[];
+}
+
 export class EmailsRepository {
   constructor(private readonly db: Database) {}
 
@@ -76,12 +85,41 @@ export class EmailsRepository {
   /** Makes one e-mail of an event for an address, whether it is subscribed or not; the event's content is stored. It is for the caller to nudge. */
   async insertOne(tx: Tx, eventId: string, { address, key }: { address: string; key: string }, messageIdDomain: string): Promise<EmailRow> {
     const [row] = await tx.$queryRaw<{ id: string }[]>`
-      INSERT INTO emails (id, event_id, event_type, publisher_key_id, to_address, to_key, message_id, status, give_up_at, next_attempt_at, nudge_at)
-      SELECT made.id, e.id, e.type, e.publisher_key_id, ${address}, ${key}, '<' || made.id || '@' || ${messageIdDomain} || '>', 'queued',
+      INSERT INTO emails (id, event_id, event_type, publisher_key_id, to_address, to_key, match_key, message_id, at_most_once, status, give_up_at, next_attempt_at, nudge_at)
+      SELECT made.id, e.id, e.type, e.publisher_key_id, ${address}, ${key}, ${key}, '<' || made.id || '@' || ${messageIdDomain} || '>', ${AT_MOST_ONCE}, 'queued',
              now() + interval '3 days', now(), now() + interval '15 seconds'
       FROM events e, (SELECT uuid_v7(now()) AS id) made WHERE e.id = ${eventId}::uuid
       RETURNING id`;
     return (await this.find(tx, row!.id))!;
+  }
+
+  /** Failures that nobody has published yet, of at most `limit` events that were not told of in the last minute, oldest first. From now on they count as told. */
+  async takeUntoldFailures(tx: Tx, limit: number): Promise<UntoldFailures[]> {
+    return tx.$queryRaw<UntoldFailures[]>`
+      WITH untold AS (
+        SELECT e.id, e.event_id, e.event_type, e.to_address FROM emails e JOIN events v ON v.id = e.event_id
+        WHERE e.failure_untold AND (v.failures_told_at IS NULL OR v.failures_told_at < now() - interval '1 minute')
+      ), due AS (
+        SELECT event_id, min(event_type) AS event_type, count(*)::int AS count, (array_agg(to_address ORDER BY id))[1:5] AS addresses
+        FROM untold GROUP BY event_id ORDER BY event_id LIMIT ${limit}
+      ), told AS (
+        UPDATE emails e SET failure_untold = false FROM untold JOIN due USING (event_id) WHERE e.id = untold.id
+      )
+      SELECT event_id AS "eventId", event_type AS "eventType", count, addresses FROM due`;
+  }
+
+  /** Deletes up to `limit` finished e-mails that were made before `before`, with their attempts; answers how many. */
+  async deleteFinished(before: Date, limit: number): Promise<number> {
+    return this.db.prisma.$executeRaw`
+      WITH old AS (
+        SELECT f.id FROM unnest(ARRAY['sent', 'failed', 'skipped', 'cancelled', 'unconfirmed']::email_status[]) AS w(status)
+        CROSS JOIN LATERAL (
+          SELECT id FROM emails e WHERE e.status = w.status AND e.id < ${firstIdAt(before)}::uuid AND e.next_attempt_at IS NULL AND e.lease_id IS NULL ORDER BY id LIMIT ${limit}
+        ) f LIMIT ${limit}
+      ), attempts AS (
+        DELETE FROM email_attempts WHERE email_id IN (SELECT id FROM old)
+      )
+      DELETE FROM emails WHERE id IN (SELECT id FROM old)`;
   }
 
   async countsByEvent(eventIds: string[]): Promise<{ eventId: string; status: EmailStatus; count: number }[]> {
@@ -151,6 +189,9 @@ export class EmailsRepository {
   }
 }
 
+/** Whether the type of the event e wants its e-mails sent once at most. */
+const AT_MOST_ONCE = Prisma.sql`EXISTS (SELECT 1 FROM delivery_policies WHERE event_type = e.type AND policy = 'atMostOnce')`;
+
 /**
  * A UUIDv7 with a counter of 24 bits behind its milliseconds (RFC 9562 §6.2, method 1): rows that are inserted in this order are appended to the indexes
  * on their ids, which is much cheaper than spreading them. 48 random bits are left.
@@ -159,13 +200,14 @@ const ID_IN_ORDER = Prisma.sql`
   (moment || lpad(to_hex(place >> 12), 3, '0') || '-8' || lpad(to_hex(place & 4095), 3, '0') || '-' || right(gen_random_uuid()::text, 12))::uuid`;
 
 /**
- * Makes the e-mails of events: one for each event and address (compared in lower case); what is there already is left alone. An address that subscribes
- * itself does not depend on a user who has it too. E-mails of events that were accepted while the e-mail client was disabled are skipped. An id
+ * Makes the e-mails of events: one for each event and address (compared in lower case); what is there already is left alone. When an address
+ * subscribes itself and a user has it too, the e-mail is the user's: it stays with the address when the user goes (ADDRESSEES). E-mails of events that were accepted while the e-mail client was disabled are skipped. An id
  * holds the moment of created_at, which lists rely on.
  */
 export const emailsForSubscribers = ({ eventIds, after, limit, nudgeable }: Portion, messageIdDomain: string): Prisma.Sql => Prisma.sql`
   WITH pairs AS (
-    SELECT e.id AS event_id, e.type, e.publisher_key_id, e.client_enabled, s.id AS subscription_id, s.email_address, s.email_key, s.user_id
+    SELECT e.id AS event_id, e.type, e.publisher_key_id, e.client_enabled, s.id AS subscription_id, s.email_address, s.email_key, s.user_id,
+           ${AT_MOST_ONCE} AS at_most_once
     FROM events e CROSS JOIN LATERAL (
       SELECT id, email_address, email_key, user_id FROM (${SUBSCRIPTIONS_OF_EVENT}) o
       WHERE ${after === null ? Prisma.sql`true` : Prisma.sql`id > ${after}::uuid`}
@@ -173,9 +215,9 @@ export const emailsForSubscribers = ({ eventIds, after, limit, nudgeable }: Port
     ) s
     WHERE e.id = ANY(${eventIds}::uuid[])
   ), made AS (
-    INSERT INTO emails (id, event_id, event_type, publisher_key_id, subscription_id, user_id, to_address, to_key, message_id, status, reason_code, reason,
+    INSERT INTO emails (id, event_id, event_type, publisher_key_id, subscription_id, user_id, to_address, to_key, match_key, message_id, at_most_once, status, reason_code, reason,
                         give_up_at, next_attempt_at, nudge_at)
-    SELECT id, event_id, type, publisher_key_id, subscription_id, user_id, email_address, email_key, '<' || id || '@' || ${messageIdDomain} || '>',
+    SELECT id, event_id, type, publisher_key_id, subscription_id, user_id, email_address, email_key, email_key, '<' || id || '@' || ${messageIdDomain} || '>', at_most_once,
            CASE WHEN client_enabled THEN 'queued'::email_status ELSE 'skipped'::email_status END,
            CASE WHEN NOT client_enabled THEN 'EMAIL_CLIENT_DISABLED' END,
            CASE WHEN NOT client_enabled THEN 'The e-mail client was disabled (serverAddress is null) when the event was published.' END,
@@ -186,11 +228,11 @@ export const emailsForSubscribers = ({ eventIds, after, limit, nudgeable }: Port
       SELECT ${ID_IN_ORDER} AS id, placed.*
       FROM (SELECT left(uuid_v7(now())::text, 15) AS moment) stamp, (
         SELECT row_number() OVER () AS place, once.* FROM (
-          SELECT DISTINCT ON (event_id, email_key) pairs.* FROM pairs ORDER BY event_id, email_key, user_id NULLS FIRST, subscription_id
+          SELECT DISTINCT ON (event_id, email_key) pairs.* FROM pairs ORDER BY event_id, email_key, user_id, subscription_id
         ) once
       ) placed
     ) numbered
-    ON CONFLICT (event_id, to_key) DO NOTHING
+    ON CONFLICT (event_id, match_key) DO NOTHING
     RETURNING id, nudge_at
   )
   SELECT ARRAY(SELECT id FROM made WHERE nudge_at > now() + interval '1 second') AS nudge, (
@@ -200,13 +242,13 @@ export const emailsForSubscribers = ({ eventIds, after, limit, nudgeable }: Port
   ) AS unfinished`;
 
 const COLUMNS = Prisma.sql`
-  e.id, e.event_id AS "eventId", e.event_type AS "eventType", e.subscription_id AS "subscriptionId", e.user_id AS "userId", e.to_address AS "toAddress", e.to_key AS "toKey",
+  e.id, e.event_id AS "eventId", e.event_type AS "eventType", e.subscription_id AS "subscriptionId", e.user_id AS "userId", e.at_most_once AS "atMostOnce", e.to_address AS "toAddress", e.to_key AS "toKey",
   e.message_id AS "messageId", e.status, e.reason_code AS "reasonCode", e.reason, e.attempt_count AS "attemptCount", e.tries,
   e.next_attempt_at AS "nextAttemptAt", e.created_at AS "createdAt", e.updated_at AS "updatedAt", e.sent_at AS "sentAt",
   e.server_reply AS "serverReply", e.server_queue_id AS "serverQueueId", c.subject, c.warnings`;
 
 const QUEUED_AGAIN = Prisma.sql`
-  status = 'queued', reason_code = NULL, reason = NULL, tries = 0, give_up_at = now() + interval '3 days', next_attempt_at = now(), lease_id = NULL, updated_at = now()`;
+  status = 'queued', failure_untold = false, reason_code = NULL, reason = NULL, tries = 0, give_up_at = now() + interval '3 days', next_attempt_at = now(), lease_id = NULL, updated_at = now()`;
 
 /** The e-mails of a filter with ids above `after` and below `before`, and the columns to order them by. */
 function rangeOf(filter: EmailFilter, after: string | null, before: string | null): { where: Prisma.Sql; columns: Prisma.Sql[] } {

@@ -8,11 +8,11 @@ import { parseMailbox } from '../smtp/mailbox.js';
 import { addressKey } from '../smtp/mailbox-fault.js';
 import type { SmtpSettingsService } from '../smtp-settings/smtp-settings.service.js';
 import type { Email, EmailAttempt, EmailCounts, EmailPage, EmailQuery, EmailRetryFilter, EmailsRetried, EmailStatus, EmailWithAttempts } from './emails.contract.js';
-import type { AttemptRow, EmailFilter, EmailRow, EmailsRepository, MadeEmails, NewContentRow, Portion, SubscriptionCount } from './emails.repository.js';
+import type { AttemptRow, EmailFilter, EmailRow, EmailsRepository, MadeEmails, NewContentRow, Portion, SubscriptionCount, UntoldFailures } from './emails.repository.js';
 import { nextStatus, statusesWith } from './status.js';
 
 export type NewContent = NewContentRow;
-export type { MadeEmails, SubscriptionCount };
+export type { MadeEmails, SubscriptionCount, UntoldFailures };
 
 /** Tells the workers that these e-mails wait. Never fails: the rows are durable, the sweeper finds what a nudge missed. */
 type Nudge = (emailIds: string[]) => Promise<void>;
@@ -50,6 +50,16 @@ export class EmailsService {
     const { settings } = await this.settings.get();
     await this.emails.insertContents(tx, [content]);
     return toEmail(await this.emails.insertOne(tx, content.eventId, { address: to, key: addressKey(to) }, messageIdDomain(settings.senderAddress)));
+  }
+
+  /** Failures that are to be published now, of at most `limit` events; the caller does that in the same transaction. */
+  takeUntoldFailures(tx: Tx, limit: number): Promise<UntoldFailures[]> {
+    return this.emails.takeUntoldFailures(tx, limit);
+  }
+
+  /** Deletes up to `limit` finished e-mails that were made before a time; answers how many. */
+  deleteFinished(before: Date, limit: number): Promise<number> {
+    return this.emails.deleteFinished(before, limit);
   }
 
   async countsByEvent(eventIds: string[]): Promise<Map<string, EmailCounts>> {
@@ -181,6 +191,7 @@ function toEmail(row: EmailRow): Email {
     status: row.status,
     reason: row.reasonCode === null ? null : { code: row.reasonCode, message: row.reason ?? '' },
     attemptCount: row.attemptCount,
+    deliveryPolicy: row.atMostOnce ? 'atMostOnce' : 'atLeastOnce',
     nextAttemptAt: row.nextAttemptAt?.toISOString() ?? null,
     messageId: row.messageId,
     createdAt: row.createdAt.toISOString(),

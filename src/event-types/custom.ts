@@ -10,7 +10,12 @@ const NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,99}$/;
 /** Filled in by Mailroom, so nobody else can require them or say what they are. */
 const FILLED_IN = new Set(['EventName', 'EventDisplayName', 'EventDescription', 'EventTimestamp']);
 const WORDS_OF_LIQUID = new Set(['true', 'false', 'nil', 'null', 'empty', 'blank', 'and', 'or', 'not', 'contains']);
-const NOT_ONE_LINE = /[\p{Cc}\u2028\u2029]/u;
+/** Controls, line and paragraph separators, and those that turn the direction of what follows (UAX #9). */
+const NOT_ONE_LINE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
+const MAX_DISPLAY_NAME = 100;
+const MAX_OWN_PROPERTIES = 100;
+/** Characters of all own properties as JSON: the catalogue is read often. */
+const MAX_PROPERTIES_LENGTH = 32_768;
 
 const common = new Map(commonProperties.map((property) => [property.name, property]));
 
@@ -20,15 +25,15 @@ export function definitionOf(name: string, write: EventTypeWrite, actor: Actor):
     const message = 'must have 1 to 100 letters, digits, dots, hyphens and underscores, starting with a letter';
     throw new MailroomError('invalid', 'EVENT_TYPE_NAME_INVALID', `The name of an event type ${message}.`, [{ parameter: 'name', message }]);
   }
-  const { displayName = displayNameOf(name), category = 'Custom', description = '', level = levelOf(name) } = write;
-  refuseSeveralLines({ displayName, category });
+  const { displayName = displayNameOf(name).slice(0, MAX_DISPLAY_NAME).trim(), category = 'Custom', description = '', level = levelOf(name) } = write;
+  refuseSeveralLines({ displayName, category, description });
   const properties = ownProperties(write.properties ?? []);
-  return { name, nameKey: name.toLowerCase(), category: category.trim(), displayName: displayName.trim(), description, level, properties: properties as unknown as object[], ownerKeyId: actor.keyId, updatedBy: actor.name };
+  return { name, nameKey: name.toLowerCase(), category: category.trim(), displayName: displayName.trim(), description, level, properties: properties as unknown as object[], ownerKeyId: actor.keyId, ownerName: actor.name, updatedBy: actor.name };
 }
 
 function refuseSeveralLines(texts: Record<string, string>): void {
   for (const [field, text] of Object.entries(texts)) {
-    if (NOT_ONE_LINE.test(text) || text.trim() === '') throw invalid('EVENT_TYPE_INVALID', `/${field}`, 'must be one line of text');
+    if (NOT_ONE_LINE.test(text) || (text.trim() === '' && field !== 'description')) throw invalid('EVENT_TYPE_INVALID', `/${field}`, 'must be one line of text, without control characters');
   }
 }
 
@@ -40,12 +45,16 @@ function ownProperties(written: NonNullable<EventTypeWrite['properties']>): Even
     return message === null ? [] : [{ pointer: `/properties/${index}/name`, message }];
   });
   if (faults.length > 0) throw new MailroomError('invalid', 'EVENT_PROPERTIES_INVALID', `${faults[0]!.pointer} ${faults[0]!.message}.`, faults);
-  return properties.filter((property) => !isCommon(property));
+  const own = properties.filter((property) => !isCommon(property));
+  if (own.length > MAX_OWN_PROPERTIES) throw invalid('EVENT_PROPERTIES_INVALID', '/properties', `must hold at most ${MAX_OWN_PROPERTIES} properties besides those of every event`);
+  if (JSON.stringify(own).length > MAX_PROPERTIES_LENGTH) throw invalid('EVENT_PROPERTIES_INVALID', '/properties', `must have at most ${MAX_PROPERTIES_LENGTH} characters in all, as JSON; shorten the descriptions`);
+  return own;
 }
 
 function faultOf(property: EventProperty, before: EventProperty[]): string | null {
   if (WORDS_OF_LIQUID.has(property.name)) return `is ${property.name}, which is a word of the template language: no macro could show it`;
   if (before.some(({ name }) => name === property.name)) return `names ${property.name} a second time`;
+  if (NOT_ONE_LINE.test(property.description)) return 'has a description that is not one line of text';
   const known = common.get(property.name);
   if (known === undefined || isCommon(property)) return null;
   if (FILLED_IN.has(property.name)) return `is ${property.name}, which Mailroom fills in: leave it out`;

@@ -10,7 +10,7 @@ const WORD = /A2A|SaaS|Fido2|ByPassed|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+/g;
 /** The words of a camel-case name as a person writes them: `TotpCodesReleased` → `['TOTP', 'Codes', 'Released']`. */
 export function wordsOf(name: string): string[] {
   const words = name.match(WORD) ?? [name];
-  return words.map((word) => SPELLINGS[word] ?? word);
+  return words.map((word) => Object.hasOwn(SPELLINGS, word) ? SPELLINGS[word]! : word);
 }
 
 /** The name in readable words: `A2AServiceUpdated` → `A2A Service Updated`. */

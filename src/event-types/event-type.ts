@@ -1,6 +1,12 @@
 export type EventLevel = 'info' | 'warning' | 'error';
 export type PropertyType = 'string' | 'integer' | 'number' | 'boolean' | 'dateTime' | 'uri';
 
+/**
+ * What is done with an e-mail when the connection, or the worker, died after the message was handed over, so that only the server knows whether it has it
+ * (RFC 1047). `atLeastOnce`: it is sent again, with the same Message-ID; a reader may get it twice. `atMostOnce`: it stays `unconfirmed`; a reader may not get it.
+ */
+export type DeliveryPolicy = 'atLeastOnce' | 'atMostOnce';
+
 /** A property that events of a type can carry; its name is the name of the macro in templates. */
 export interface EventProperty {
   name: string;

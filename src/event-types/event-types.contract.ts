@@ -1,6 +1,6 @@
 import type { PageQuery } from '../contract/page.js';
 import type { Timestamp } from '../contract/scalars.js';
-import type { EventLevel, EventProperty, PropertyType } from './event-type.js';
+import type { DeliveryPolicy, EventLevel, EventProperty, PropertyType } from './event-type.js';
 
 /** A kind of event that services publish and people subscribe to. */
 export interface EventTypeResource {
@@ -19,9 +19,10 @@ export interface EventTypeResource {
    * and `EventName`, `EventDisplayName`, `EventDescription` and `EventTimestamp` are filled in by Mailroom.
    */
   properties: EventProperty[];
-  /** Null for a built-in type. */
+  deliveryPolicy: DeliveryPolicy;
+  /** Null for a built-in type that nobody changed. */
   updatedAt: Timestamp | null;
-  /** Name of the key that made the last change; null for a built-in type. */
+  /** Name of the key that made the last change; null for a built-in type that nobody changed. */
   updatedBy: string | null;
 }
 
@@ -49,7 +50,7 @@ export interface EventPropertyWrite {
 }
 
 /**
- * An event type of your own.
+ * An event type of your own; or the delivery policy of a built-in one, whose other fields may be left out.
  * @example {
  *   "displayName": "Invoice Paid", "category": "Billing", "level": "info", "description": "A customer has paid an invoice.",
  *   "properties": [
@@ -61,7 +62,7 @@ export interface EventPropertyWrite {
  */
 export interface EventTypeWrite {
   /**
-   * The name in readable words. Left out: made from the name.
+   * The name in readable words, on one line. Left out: made from the name. The default template's subject has what of it is ASCII, or the name when nothing is.
    * @minLength 1 must have 1 to 100 characters
    * @maxLength 100 must have 1 to 100 characters
    */
@@ -83,10 +84,16 @@ export interface EventTypeWrite {
   /**
    * What its events carry besides the properties of every event. One of those may be named too, to describe it anew or to require it; the four that
    * Mailroom fills in may not be changed.
-   * @maxItems 100 must hold at most 100 properties
+   * At most 100, and 32,768 characters as JSON, besides those of every event.
+   * @maxItems 110 must hold at most 100 properties besides those of every event
    * @default []
    */
   properties?: EventPropertyWrite[];
+  /**
+   * The one field that can be changed of a built-in type. It applies to events that are matched from then on.
+   * @default "atLeastOnce"
+   */
+  deliveryPolicy?: DeliveryPolicy;
   /** Read-only: accepted and ignored. */
   name?: string;
   /** Read-only: accepted and ignored. */
@@ -153,4 +160,12 @@ export interface EventTypeQuery extends PageQuery {
   category?: string;
   /** True: only the types that Mailroom comes with; false: only those of other services. */
   builtIn?: boolean;
+}
+
+export interface DryRunQuery {
+  /**
+   * True: change nothing, and tell what would break or be deleted.
+   * @default false
+   */
+  dryRun?: boolean;
 }

@@ -1,6 +1,6 @@
-import { Body, Delete, Get, Header, Path, Put, Queries, Query, Request, Response, Route, Security, SuccessResponse, Tags } from '@tsoa/runtime';
+import { Body, Delete, Get, Header, Path, Put, Queries, Request, Response, Route, Security, SuccessResponse, Tags } from '@tsoa/runtime';
 import { ApiController, type ApiRequest } from '../contract/api-controller.js';
-import type { EventTypeImpact, EventTypePage, EventTypeQuery, EventTypeResource, EventTypeWrite } from './event-types.contract.js';
+import type { DryRunQuery, EventTypeImpact, EventTypePage, EventTypeQuery, EventTypeResource, EventTypeWrite } from './event-types.contract.js';
 import type { EventTypesService } from './event-types.service.js';
 
 @Route('event-types')
@@ -36,14 +36,13 @@ export class EventTypesController extends ApiController {
    * Adds an event type of your own (201), or replaces it (200). From then on events of it are checked against its properties: one that lacks a
    * required property, or has one of another type, is refused. At most 1,000 types can be added.
    *
-   * Send the definition at each start of your service: the same one again changes nothing. A publisher changes only types that it made itself (or
-   * whose maker's key is gone). Built-in types cannot be changed (409 `EVENT_TYPE_BUILT_IN`).
+   * Send the definition at each start of your service: the same one again changes nothing. A publisher changes only types that were made with its key,
+   * or with one of the same name that is gone, and adds at most 200. Its dry run tells how many subscriptions, and not which. Of built-in types nothing but `deliveryPolicy` can be changed, by an administrator (409 `EVENT_TYPE_BUILT_IN`).
    *
    * With `dryRun=true` nothing is changed; the answer lists what the change would break: templates that use a property that is gone or has another
    * type, and the subscriptions whose mails would have blanks then.
    * @param name Name of the event type: 1 to 100 letters, digits, dots, hyphens and underscores, starting with a letter. It must differ from others in more than case.
    * @example name "InvoicePaid"
-   * @param dryRun true: change nothing, and tell what would break.
    * @summary Add or replace an event type
    */
   @Put('{name}')
@@ -54,28 +53,27 @@ export class EventTypesController extends ApiController {
     @Request() req: ApiRequest,
     @Path() name: string,
     @Body() body: EventTypeWrite,
-    @Query() dryRun?: boolean,
+    @Queries() query: DryRunQuery,
     @Header('If-Match') ifMatch?: string,
   ): Promise<EventTypeResource | EventTypeImpact> {
-    if (dryRun) return this.eventTypes.impactOfPut(req.user, name, body);
+    if (query.dryRun === true) return this.eventTypes.impactOfPut(req.user, name, body);
     const { type, created } = await this.eventTypes.put(req.user, name, body, ifMatch);
     return created ? this.made(201, `/v1/event-types/${type.name}`, type) : this.entity(type);
   }
 
   /**
    * Deletes an event type that another service added, with its template. Subscriptions lose it, and those that ask for nothing else are deleted. Mail
-   * that waits is still sent; new events of the type are refused. `dryRun=true` lists all that beforehand, and deletes nothing (200).
+   * that waits is still sent; new events of the type are refused, and one that was published a moment before may reach only those who subscribe to all events. `dryRun=true` lists all that beforehand, and deletes nothing (200).
    * @param name Name of the event type.
    * @example name "InvoicePaid"
-   * @param dryRun true: delete nothing, and tell what would be.
    * @summary Delete an event type
    */
   @Delete('{name}')
   @Security('apiKey', ['administrator'])
   @SuccessResponse(204, 'Deleted')
   @Response<EventTypeImpact>(200, 'What would be deleted')
-  public async deleteEventType(@Request() req: ApiRequest, @Path() name: string, @Query() dryRun?: boolean, @Header('If-Match') ifMatch?: string): Promise<EventTypeImpact | void> {
-    if (dryRun) {
+  public async deleteEventType(@Request() req: ApiRequest, @Path() name: string, @Queries() query: DryRunQuery, @Header('If-Match') ifMatch?: string): Promise<EventTypeImpact | void> {
+    if (query.dryRun === true) {
       this.setStatus(200);
       return this.eventTypes.impactOfDelete(name);
     }

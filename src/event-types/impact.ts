@@ -36,7 +36,7 @@ const isStricter = (before: EventProperty | undefined, after: EventProperty): bo
 
 /** What would happen to what hangs on a type. `after` null: it is deleted. */
 export async function impactOf(name: string, before: EventType | null, after: EventType | null, dependents: EventTypeDependents): Promise<Pick<EventTypeImpact, 'properties' | 'templates' | 'subscriptions' | 'subscriptionCount'>> {
-  const properties = before === null ? { added: [], removed: [], changed: [] } : differencesOf(before, after);
+  const properties = differencesOf(before, after);
   const retyped = properties.changed.filter((changed) => typeIn(before, changed) !== typeIn(after, changed));
   const templates = before === null ? [] : await dependents.templates.brokenBy(name, after === null ? null : [...properties.removed, ...retyped]);
   const isTouched = before !== null && (after === null || templates.length > 0);

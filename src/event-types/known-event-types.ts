@@ -1,8 +1,10 @@
 import type { Tx } from '../db/client.js';
 import { type FieldError, MailroomError } from '../errors.js';
-import { builtInEventTypes, type EventType } from './catalogue.js';
+import { builtInEventTypes, type EventLevel, type EventType } from './catalogue.js';
 import { toEventType } from './custom.js';
 import type { EventTypesRepository } from './event-types.repository.js';
+
+export type EventTypeHead = Pick<EventType, 'name' | 'category' | 'displayName' | 'description' | 'level'>;
 
 /** Every event type: the built-in ones, which cost nothing, and those of other services, which are read each time, so that no process knows an old one. */
 export class KnownEventTypes {
@@ -20,8 +22,9 @@ export class KnownEventTypes {
     return new Map([...wanted.flatMap((name) => builtInEventTypes.get(name) ?? []), ...rows.map(toEventType)].map((type) => [type.name, type]));
   }
 
-  async list(): Promise<EventType[]> {
-    return [...builtInEventTypes.values(), ...(await this.custom.list()).map(toEventType)];
+  /** All of them, without their properties. */
+  async heads(): Promise<EventTypeHead[]> {
+    return [...builtInEventTypes.values(), ...(await this.custom.heads()).map((row) => ({ ...row, level: row.level as EventLevel }))];
   }
 
   /** Whether there is such a type; it then stays until the transaction ends. */

@@ -59,6 +59,7 @@ const FAILED_MAIL: Row[] = [
   ['FailedEventId', 'Identifier of the event whose e-mails were not delivered.'],
   ['FailedEventName', 'Type of the event whose e-mails were not delivered.'],
   ['FailedCount', 'How many e-mails of the event were not delivered.', 'integer'],
+  ['FailedEventCount', 'How many events it is about, when it tells of several at once; FailedEventName then names their types.', 'integer'],
   ['FailedAddresses', 'The first of the addresses that were not reached, separated by commas.'],
 ];
 

@@ -41,6 +41,7 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   FailedEventId: '0195936b-7c1e-7d52-9a3f-2b8c44f01e67',
   FailedEventName: 'PasswordCheckFailed',
   FailedCount: 3,
+  FailedEventCount: 12,
   FailedAddresses: 'ops@example.com, dba-team@example.com',
   CertificateSubject: 'CN=mailroom.example.com, O=Example Ltd',
   CertificateThumbprint: '9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08',

@@ -1,3 +1,4 @@
+import { v7 as uuidv7 } from 'uuid';
 import { type Database, Prisma, type Tx } from '../db/client.js';
 import { type Equality, indexRange } from '../db/index-range.js';
 import type { EventModel } from '../db/generated/models.js';
@@ -72,6 +73,35 @@ export class EventsRepository {
     await tx.$executeRaw`UPDATE events SET nudge_at = now() + interval '30 seconds' WHERE id = ANY(${ids}::uuid[])`;
   }
 
+  /** False: another process publishes failures right now. Held until the transaction ends. */
+  async lockFailures(tx: Tx): Promise<boolean> {
+    const [row] = await tx.$queryRaw<{ locked: boolean }[]>`SELECT pg_try_advisory_xact_lock(hashtextextended('failure-notices', 6)) AS locked`;
+    return row!.locked;
+  }
+
+  /** How many events of a type were accepted in the last minute, counted up to `limit`. */
+  async countRecent(tx: Tx, type: string, limit: number): Promise<number> {
+    const [row] = await tx.$queryRaw<{ count: number }[]>`
+      SELECT count(*)::int AS count FROM (SELECT 1 FROM events WHERE type = ${type} AND accepted_at > now() - interval '1 minute' AND id > ${idOfMinuteAgo()}::uuid LIMIT ${limit}) counted`;
+    return row!.count;
+  }
+
+  async markFailuresTold(tx: Tx, ids: string[]): Promise<void> {
+    await tx.$executeRaw`UPDATE events SET failures_told_at = now() WHERE id = ANY(${ids}::uuid[])`;
+  }
+
+  /** Deletes up to `limit` matched events that were accepted before `before` and have no e-mails, with their contents; answers how many. */
+  async deleteOld(before: Date, limit: number): Promise<number> {
+    return this.db.prisma.$executeRaw`
+      WITH old AS (
+        SELECT id FROM events v WHERE id < ${uuidv7({ msecs: before.getTime() })}::uuid AND accepted_at < ${before} AND matched_at IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM emails e WHERE e.event_id = v.id) ORDER BY id LIMIT ${limit}
+      ), contents AS (
+        DELETE FROM email_contents WHERE event_id IN (SELECT id FROM old)
+      )
+      DELETE FROM events WHERE id IN (SELECT id FROM old)`;
+  }
+
   /** Takes up to `limit` events that were left behind, oldest first, and puts their next nudge off, so that one sweep enqueues each once. */
   async takeLeftBehind(limit: number): Promise<string[]> {
     const rows = await this.db.prisma.$queryRaw<{ id: string }[]>`
@@ -81,6 +111,9 @@ export class EventsRepository {
     return rows.map(({ id }) => id);
   }
 }
+
+/** Clocks of processes may differ by some seconds: the time in the row decides, the id only bounds the search. */
+const idOfMinuteAgo = (): string => uuidv7({ msecs: Date.now() - 180_000 });
 
 const COLUMNS = Prisma.sql`
   id, type, properties, object_id AS "objectId", occurred_at AS "occurredAt", accepted_at AS "acceptedAt", published_by AS "publishedBy",

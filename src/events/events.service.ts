@@ -25,15 +25,23 @@ export class EventsService {
   ) {}
 
   async publish(actor: Actor, body: EventPublish, idempotencyKey: string | undefined): Promise<Answer<Event>> {
-    refuseInvalidEvents([body], await this.typesOf([body]), () => '');
+    const types = await this.typesOf([body]);
     const claim = claimOf(actor, 'publishEvent', idempotencyKey, body);
-    return this.nudged(await this.idempotency.once(claim, async (tx) => (await this.accept(tx, actor, [body]))[0]! as never), (event) => [event]);
+    const accept = async (tx: Tx): Promise<Event> => {
+      refuseInvalidEvents([body], types, () => ''); // here, for an answer that was given before is given again, whatever the type has become
+      return (await this.accept(tx, actor, [body]))[0]!;
+    };
+    return this.nudged(await this.idempotency.once(claim, accept), (event) => [event]);
   }
 
   async publishBatch(actor: Actor, body: EventBatch, idempotencyKey: string | undefined): Promise<Answer<AcceptedEvents>> {
-    refuseInvalidEvents(body.events, await this.typesOf(body.events), (index) => `/events/${index}`);
+    const types = await this.typesOf(body.events);
     const claim = claimOf(actor, 'publishEvents', idempotencyKey, body);
-    return this.nudged(await this.idempotency.once(claim, async (tx) => ({ items: await this.accept(tx, actor, body.events) }) as never), ({ items }) => items);
+    const accept = async (tx: Tx): Promise<AcceptedEvents> => {
+      refuseInvalidEvents(body.events, types, (index) => `/events/${index}`);
+      return { items: await this.accept(tx, actor, body.events) };
+    };
+    return this.nudged(await this.idempotency.once(claim, accept), ({ items }) => items);
   }
 
   /**

@@ -20,18 +20,18 @@ export class IdempotencyService {
   ) {}
 
   /**
-   * Runs `work` once for each Idempotency-Key of a caller and operation; without a key, each time. Its effect and its answer are kept in
+   * Runs `work`, whose answer is JSON, once for each Idempotency-Key of a caller and operation; without a key, each time. Its effect and its answer are kept in
    * one transaction, so a process that dies leaves both or none. Without a key a work that is one statement needs no transaction. The same key with another body is 422, while the first request is
    * still at work 409.
    */
-  async once<T extends Prisma.InputJsonValue>(claim: IdempotencyClaim | null, work: (tx: Tx) => Promise<T>, isOneStatement = true): Promise<Answer<T>> {
+  async once<T>(claim: IdempotencyClaim | null, work: (tx: Tx) => Promise<T>, isOneStatement = true): Promise<Answer<T>> {
     if (claim === null) return { response: await (isOneStatement ? work(this.db.prisma) : this.db.prisma.$transaction(work)), replayed: false };
     return this.db.prisma.$transaction(async (tx) => {
       if (!(await this.claims.tryLock(tx, claim))) throw inProgress(claim.key);
       const first = await this.claims.find(tx, claim);
       if (first !== null) return { response: replay<T>(first, claim), replayed: true };
       const response = await work(tx);
-      await this.claims.keep(tx, claim, response);
+      await this.claims.keep(tx, claim, response as Prisma.InputJsonValue);
       return { response, replayed: false };
     });
   }

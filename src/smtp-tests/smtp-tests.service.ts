@@ -1,7 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Actor } from '../contract/actor.js';
 import { idSliceOf, type PageQuery, pageOf } from '../contract/page.js';
-import type { Prisma } from '../db/client.js';
 import { invalid, MailroomError, notFound } from '../errors.js';
 import { type Answer, claimOf, type IdempotencyService } from '../idempotency/idempotency.service.js';
 import { checkMailbox } from '../smtp/mailbox-fault.js';
@@ -33,7 +32,7 @@ export class SmtpTestsService {
     const candidate = (sealed?.candidate ?? null) as NewSmtpTest['candidate'];
     const test = { id: uuidv7(), sendTo, senderAddress, timeoutSeconds, candidate, secretCiphertext: sealed?.secretCiphertext ?? null, requestedBy: actor.name };
     const claim = claimOf(actor, 'startSmtpTest', idempotencyKey, body);
-    const answer: Answer<SmtpTest> = await this.idempotency.once(claim, async (tx) => toSmtpTest(await this.tests.create(tx, test)) as SmtpTest & Prisma.InputJsonValue);
+    const answer = await this.idempotency.once(claim, async (tx) => toSmtpTest(await this.tests.create(tx, test)));
     if (!answer.replayed) this.nudge(answer.response.id);
     return answer;
   }

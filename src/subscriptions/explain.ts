@@ -31,7 +31,7 @@ export function reasonsFor(event: AskedEvent, candidates: Candidate[], users: As
   return [...told.filter(isFor), ...(clientEnabled ? [] : [disabled]), ...told.filter((reason) => !isFor(reason))];
 }
 
-export const isFor = ({ code }: ExplanationReason): boolean => code === 'SUBSCRIBED';
+const isFor = ({ code }: ExplanationReason): boolean => code === 'SUBSCRIBED';
 
 /** Each thing that stands in the way of one subscription, or that nothing does. */
 function reasonsOf(candidate: Candidate, user: AskedUser | null, { eventType, objectId }: AskedEvent): ExplanationReason[] {

@@ -1,5 +1,5 @@
 import type { Slice } from '../contract/page.js';
-import type { Database, Tx } from '../db/client.js';
+import { type Database, Prisma, type Tx } from '../db/client.js';
 import type { SubscriptionModel } from '../db/generated/models.js';
 
 export type SubscriptionRow = SubscriptionModel;
@@ -47,14 +47,26 @@ export class SubscriptionsRepository {
     await tx.subscription.delete({ where: { id } });
   }
 
-  /** A subscription of this recipient, for any object, to just these event types. */
-  async findAlike(tx: Tx, { emailKey, userId, eventTypes }: SubscriptionData): Promise<SubscriptionRow | null> {
+  /** A subscription of this recipient, for any object, to just these event types; that there is one, or none, stays so until the transaction ends. */
+  async lockAlike(tx: Tx, { emailKey, userId, eventTypes }: SubscriptionData): Promise<SubscriptionRow | null> {
+    await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`default subscriptions ${emailKey ?? userId}`}, 5))`;
     const rows = await tx.$queryRaw<{ id: string }[]>`
       SELECT id FROM subscriptions
-      WHERE (email_key = ${emailKey} OR user_id = ${userId}::uuid) AND NOT all_events AND object_id IS NULL AND enabled
-        AND event_types @> ${eventTypes} AND event_types <@ ${eventTypes}
+      WHERE (email_key = ${emailKey} OR user_id = ${userId}::uuid) AND NOT all_events AND object_id IS NULL AND event_types @> ${eventTypes} AND event_types <@ ${eventTypes}
       ORDER BY id LIMIT 1`;
     return rows[0] === undefined ? null : tx.subscription.findUnique({ where: { id: rows[0].id } });
+  }
+
+  /** Those that bring an event to an address, its own and those of users who have it. */
+  async asking(emailKey: string, eventType: string, objectId: string | null, limit: number): Promise<SubscriptionRow[]> {
+    return this.inOrder(await this.db.prisma.$queryRaw<{ id: string }[]>`
+      SELECT id FROM (${OF_ADDRESS(emailKey)}) o
+      WHERE enabled AND user_enabled AND (all_events OR event_types @> ARRAY[${eventType}]) AND (object_id IS NULL OR object_id = ${objectId}) ORDER BY id LIMIT ${limit}`);
+  }
+
+  /** Those of an address, its own and those of users who have it. */
+  async ofAddress(emailKey: string, limit: number): Promise<SubscriptionRow[]> {
+    return this.inOrder(await this.db.prisma.$queryRaw<{ id: string }[]>`SELECT id FROM (${OF_ADDRESS(emailKey)}) o ORDER BY id LIMIT ${limit}`);
   }
 
   /** How many subscriptions name an event type, and the first of them. */
@@ -78,8 +90,18 @@ export class SubscriptionsRepository {
 
   /** Deletes the next `limit` subscriptions of a user; answers what they were. */
   async deleteOfUser(tx: Tx, userId: string, limit: number): Promise<SubscriptionRow[]> {
-    const rows = await tx.subscription.findMany({ where: { userId }, orderBy: { id: 'asc' }, take: limit });
+    const ids = await tx.$queryRaw<{ id: string }[]>`SELECT id FROM subscriptions WHERE user_id = ${userId}::uuid ORDER BY id LIMIT ${limit} FOR UPDATE`;
+    const rows = await tx.subscription.findMany({ where: { id: { in: ids.map(({ id }) => id) } } });
     await tx.subscription.deleteMany({ where: { id: { in: rows.map(({ id }) => id) } } });
     return rows;
   }
+
+  private inOrder(ids: { id: string }[]): Promise<SubscriptionRow[]> {
+    return this.db.prisma.subscription.findMany({ where: { id: { in: ids.map(({ id }) => id) } }, orderBy: { id: 'asc' } });
+  }
 }
+
+const OF_ADDRESS = (emailKey: string): Prisma.Sql => Prisma.sql`
+  SELECT s.*, true AS user_enabled FROM subscriptions s WHERE s.email_key = ${emailKey}
+  UNION ALL
+  SELECT s.*, u.enabled AS user_enabled FROM users u JOIN subscriptions s ON s.user_id = u.id WHERE u.email_key = ${emailKey}`;

@@ -7,7 +7,7 @@ import { invalid, MailroomError, notFound } from '../errors.js';
 import type { KnownEventTypes } from '../event-types/known-event-types.js';
 import { addressKey, checkMailbox } from '../smtp/mailbox-fault.js';
 import type { UsersService } from '../users/users.service.js';
-import { isFor, reasonsFor } from './explain.js';
+import { reasonsFor } from './explain.js';
 import { ROLE_DEFAULTS, type SubscriptionRole } from './role-defaults.js';
 import type { DefaultSubscriptionWrite, ExplainQuery, Explanation, RoleDefaults, Subscription, SubscriptionPage, SubscriptionQuery, SubscriptionWrite } from './subscriptions.contract.js';
 import type { SubscriptionData, SubscriptionFilter, SubscriptionRow, SubscriptionsRepository } from './subscriptions.repository.js';
@@ -27,7 +27,7 @@ export interface SubscriptionsParts {
 }
 
 const TYPE = 'subscription';
-/** Users with one address, and subscriptions of it, that a question looks at. */
+/** Subscriptions of an address that an explanation tells of. */
 const LOOKED_AT = 100;
 /** Subscriptions in one statement, when very many change together. */
 const AT_ONCE = 1_000;
@@ -58,11 +58,11 @@ export class SubscriptionsService {
       id,
       ifMatch,
       describe,
-      load: (tx) => this.lock(tx, id),
-      apply: async (tx) => {
-        await this.refuseUnknown(tx, data);
-        return this.parts.subscriptions.update(tx, id, data);
+      load: async (tx) => {
+        await this.refuseUnknown(tx, data); // user and event types first, then the subscription: the order in which deletions lock them too
+        return this.lock(tx, id);
       },
+      apply: (tx) => this.parts.subscriptions.update(tx, id, data),
     }));
   }
 
@@ -87,12 +87,18 @@ export class SubscriptionsService {
   /** One subscription to what a role usually wants; the one that is there already when it was asked for before. */
   async createDefaults(actor: Actor, { role, emailAddress, userId }: DefaultSubscriptionWrite): Promise<VersionedSubscription & { created: boolean }> {
     const data = dataOf({ emailAddress: emailAddress ?? null, userId: userId ?? null, eventTypes: ROLE_DEFAULTS[role], description: `Defaults of the role ${role}` }, actor);
-    const { prisma } = this.parts.database;
-    await prisma.$transaction((tx) => this.refuseUnknown(tx, data));
-    const alike = await this.parts.subscriptions.findAlike(prisma, data);
-    if (alike !== null) return { ...shown(alike), created: false };
-    const id = uuidv7();
-    return { ...shown(await changeResource(this.parts.database, actor, { type: TYPE, id, apply: (tx) => this.createIn(tx, id, data), describe })), created: true };
+    let created = false;
+    const row = await changeResource<SubscriptionRow, SubscriptionRow | null>(this.parts.database, actor, {
+      type: TYPE,
+      id: ({ id }) => id,
+      describe,
+      load: (tx) => this.parts.subscriptions.lockAlike(tx, data),
+      apply: async (tx, alike) => {
+        created = alike === null;
+        return alike ?? this.createIn(tx, uuidv7(), data);
+      },
+    });
+    return { ...shown(row), created };
   }
 
   /** Whether an address would get mail for an event, and each reason for and against. */
@@ -101,17 +107,16 @@ export class SubscriptionsService {
     const fault = checkMailbox(emailAddress);
     if (fault !== null) throw badParameter('EMAIL_ADDRESS_INVALID', 'emailAddress', fault);
     if ((await this.parts.eventTypes.find(eventType)) === null) throw badParameter('EVENT_TYPE_UNKNOWN', 'eventType', 'names no event type; GET /v1/event-types lists those that exist');
-    const users = await this.parts.users.withAddress(emailAddress, LOOKED_AT);
-    const recipient = { emailKey: addressKey(emailAddress), userIds: users.map(({ id }) => id) };
-    const event = { eventType, objectId };
-    const [naming, all, isClientEnabled] = await Promise.all([
-      this.parts.subscriptions.list({ limit: LOOKED_AT - 1, after: null }, { recipient, eventType }),
-      this.parts.subscriptions.list({ limit: LOOKED_AT - 1, after: null }, { recipient }),
+    const key = addressKey(emailAddress);
+    const [asking, others, isClientEnabled] = await Promise.all([
+      this.parts.subscriptions.asking(key, eventType, objectId, LOOKED_AT),
+      this.parts.subscriptions.ofAddress(key, LOOKED_AT),
       this.parts.isClientEnabled(),
     ]);
-    const candidates = [...new Map([...naming, ...all].map((row) => [row.id, row])).values()].slice(0, LOOKED_AT);
-    const reasons = reasonsFor(event, candidates, users, isClientEnabled);
-    return { eventType, emailAddress, objectId, answer: isClientEnabled && reasons.some(isFor) ? 'yes' : 'no', reasons };
+    const candidates = [...new Map([...asking, ...others].map((row) => [row.id, row])).values()].slice(0, LOOKED_AT);
+    const users = await this.parts.users.named(candidates.flatMap(({ userId }) => userId ?? []));
+    const reasons = reasonsFor({ eventType, objectId }, candidates, users, isClientEnabled);
+    return { eventType, emailAddress, objectId, answer: isClientEnabled && asking.length > 0 ? 'yes' : 'no', reasons };
   }
 
   /** Those that name an event type: how many, and the first of them. */
@@ -156,7 +161,7 @@ export class SubscriptionsService {
 }
 
 async function inSteps(step: () => Promise<SubscriptionRow[]>, record: (rows: SubscriptionRow[]) => Promise<void>): Promise<void> {
-  for (let rows = await step(); rows.length > 0; rows = rows.length < AT_ONCE ? [] : await step()) await record(rows);
+  for (let rows = await step(); rows.length > 0; rows = await step()) await record(rows);
 }
 
 function dataOf(write: SubscriptionWrite, actor: Actor): SubscriptionData {

@@ -70,6 +70,11 @@ export class UsersService {
     return this.users.lockShared(tx, id);
   }
 
+  /** Those of `ids` that exist. */
+  async named(ids: string[]): Promise<User[]> {
+    return (await this.users.findMany(ids)).map(toUser);
+  }
+
   /** The first `limit` users with an address. */
   async withAddress(emailAddress: string, limit: number): Promise<User[]> {
     return (await this.users.withAddress(addressKey(emailAddress), limit)).map(toUser);

@@ -198,8 +198,8 @@ describe('retry of many', () => {
   test('12,345 in one request', async () => {
     const { eventId } = await used('sent');
     await mailroom.container.database.prisma.$executeRaw`
-      INSERT INTO emails (id, event_id, event_type, publisher_key_id, to_address, to_key, message_id, status, give_up_at)
-      SELECT uuid_v7(), ${eventId}::uuid, 'PasswordCheckFailed', uuid_v7(), 'a' || n || '@example.com', 'a' || n || '@example.com', '<m>', 'skipped', now()
+      INSERT INTO emails (id, event_id, event_type, publisher_key_id, to_address, to_key, match_key, message_id, status, give_up_at)
+      SELECT uuid_v7(), ${eventId}::uuid, 'PasswordCheckFailed', uuid_v7(), 'a' || n || '@example.com', 'a' || n || '@example.com', 'a' || n || '@example.com', '<m>', 'skipped', now()
       FROM generate_series(1, 12345) n`;
     expect((await mailroom.as().post(`${PATH}/retry`, { eventId }).expect(202)).body).toEqual({ retried: 12_345, more: false });
     expect(await queued()).toHaveLength(12_345);

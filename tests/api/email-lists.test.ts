@@ -12,13 +12,13 @@ const FILL = `
     SELECT uuid_v7(t), CASE WHEN n <= 150 THEN 'Old' ELSE 'New' END, '{}', t, t, 'p', CASE WHEN n <= 150 THEN $1::uuid ELSE $2::uuid END, true, t
     FROM (SELECT n, date_trunc('hour', now()) - interval '400 hours' + n * interval '1 hour' AS t FROM generate_series(1, 400) n) x`;
 const FILL_EMAILS = `
-  INSERT INTO emails (id, event_id, event_type, publisher_key_id, to_address, to_key, message_id, status, give_up_at, created_at)
-    SELECT uuid_v7(e.accepted_at), e.id, e.type, e.publisher_key_id, a, a, '<m>', (CASE WHEN e.type = 'Old' AND n % 2 = 0 THEN 'failed' ELSE 'sent' END)::email_status,
+  INSERT INTO emails (id, event_id, event_type, publisher_key_id, to_address, to_key, match_key, message_id, status, give_up_at, created_at)
+    SELECT uuid_v7(e.accepted_at), e.id, e.type, e.publisher_key_id, a, a, a, '<m>', (CASE WHEN e.type = 'Old' AND n % 2 = 0 THEN 'failed' ELSE 'sent' END)::email_status,
            now(), e.accepted_at
     FROM events e, generate_series(1, 100) n, LATERAL (SELECT CASE WHEN e.type = 'Old' AND n = 1 THEN 'old@example.com' ELSE 'a' || n || '@example.com' END AS a) x`;
 const FILL_OLDEST_EVENT = `
-  INSERT INTO emails (id, event_id, event_type, publisher_key_id, to_address, to_key, message_id, status, give_up_at, created_at)
-    SELECT uuid_v7(e.accepted_at), e.id, e.type, e.publisher_key_id, 'b' || n, 'b' || n, '<m>', 'sent', now(), e.accepted_at
+  INSERT INTO emails (id, event_id, event_type, publisher_key_id, to_address, to_key, match_key, message_id, status, give_up_at, created_at)
+    SELECT uuid_v7(e.accepted_at), e.id, e.type, e.publisher_key_id, 'b' || n, 'b' || n, 'b' || n, '<m>', 'sent', now(), e.accepted_at
     FROM (SELECT * FROM events ORDER BY id LIMIT 1) e, generate_series(1, 20000) n`;
 const [OLD_KEY, NEW_KEY, OTHER_KEY] = ['01900000-0000-7000-8000-000000000001', '01900000-0000-7000-8000-000000000002', '01900000-0000-7000-8000-000000000003'];
 const LIMIT = 20;

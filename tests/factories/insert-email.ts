@@ -19,6 +19,6 @@ export async function insertEmail({ prisma }: Database, overrides: Partial<Email
   const id = overrides.createdAt === undefined ? uuidv7() : uuidv7({ msecs: overrides.createdAt.getTime() });
   const toAddress = overrides.toAddress ?? `${id}@example.com`;
   const [toKey, messageId] = [addressKey(toAddress), `<${id}@example.com>`];
-  const defaults = { id, eventId, eventType: type, publisherKeyId, toAddress, toKey, messageId, status: 'queued' as const, giveUpAt: new Date(Date.now() + HOUR_MS) };
+  const defaults = { id, eventId, eventType: type, publisherKeyId, toAddress, toKey, matchKey: toKey, messageId, status: 'queued' as const, giveUpAt: new Date(Date.now() + HOUR_MS) };
   return prisma.email.create({ data: { ...defaults, ...overrides } });
 }

@@ -4,7 +4,16 @@ ALTER COLUMN "email_address" DROP NOT NULL,
 ALTER COLUMN "email_key" DROP NOT NULL;
 
 -- AlterTable
-ALTER TABLE "emails" ADD COLUMN     "user_id" UUID;
+ALTER TABLE "emails" ADD COLUMN     "match_key" TEXT,
+ADD COLUMN     "user_id" UUID;
+UPDATE "emails" SET "match_key" = "to_key";
+ALTER TABLE "emails" ALTER COLUMN "match_key" SET NOT NULL;
+
+-- DropIndex
+DROP INDEX "emails_event_id_to_key_key";
+
+-- CreateIndex
+CREATE UNIQUE INDEX "emails_event_id_match_key_key" ON "emails"("event_id", "match_key");
 
 -- AlterTable
 ALTER TABLE "events" ADD COLUMN     "is_test" BOOLEAN NOT NULL DEFAULT false;
@@ -19,6 +28,7 @@ CREATE TABLE "event_types" (
     "level" TEXT NOT NULL,
     "properties" JSONB NOT NULL,
     "owner_key_id" UUID NOT NULL,
+    "owner_name" TEXT NOT NULL,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "updated_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "updated_by" TEXT NOT NULL,

@@ -119,10 +119,10 @@ export const appliance: Drafts = {
     subject: '{% if FailedEventName %}: {{ FailedEventName }}{% endif %}',
     heading: 'E-mails could not be delivered',
     lead: '{% if FailedCount == 1 %}One e-mail{% elsif FailedCount %}{{ FailedCount }} e-mails{% else %}E-mails{% endif %} about '
-      + '{% if FailedEventName %}the event {{ FailedEventName }}{% else %}an event{% endif %} could not be delivered and will not be tried again.',
+      + '{% if FailedEventCount %}{{ FailedEventCount }} events{% elsif FailedEventName %}the event {{ FailedEventName }}{% else %}an event{% endif %} could not be delivered and will not be tried again.',
     meaning: 'The people who should have got them do not know of it yet.',
     next: 'Check the addresses below, run an SMTP test, and send the failed e-mails again once the cause is put right.',
-    facts: ['FailedEventName', 'FailedEventId', 'FailedCount', 'FailedAddresses', 'ErrorMessage'],
+    facts: ['FailedEventName', 'FailedEventId', 'FailedEventCount', 'FailedCount', 'FailedAddresses', 'ErrorMessage'],
   },
   EmailClientConfigSendTestEmail: onAppliance({
     heading: 'A test e-mail was sent',
