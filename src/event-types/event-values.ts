@@ -5,7 +5,8 @@ import type { EventProperty, EventType, PropertyType } from './event-type.js';
 type Value = string | number | boolean | null;
 
 const RFC3339 = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$/;
-const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*:/;
+/** What parsers of addresses forgive, no URI has: blanks and controls (RFC 3986 §2). */
+const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*:[^\s\p{Cc}]*$/u;
 
 const TYPES: Readonly<Record<PropertyType, { fits(value: Value): boolean; words: string }>> = {
   string: { fits: (value) => typeof value === 'string', words: 'a string' },

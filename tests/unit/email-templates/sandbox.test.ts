@@ -67,8 +67,10 @@ describe('what a template can use up', () => {
   });
 
   test('the longest template that may be saved renders', () => {
-    const source = '{{ V }}'.repeat(9_000);
-    expect(renderPart(source, 'htmlBody', { V: '<&>' })).toBe('&lt;&amp;&gt;'.repeat(9_000));
+    const text = 'x'.repeat(58);
+    const source = `{{ V }}${text}`.repeat(1_000);
+    expect(renderPart(source, 'htmlBody', { V: '<&>' })).toBe(`&lt;&amp;&gt;${text}`.repeat(1_000));
+    expect(codeOf(() => renderPart(`${source}{{ V }}`, 'htmlBody', {}))).toBe('TEMPLATE_LIMIT');
   });
 
   test('macros of a template that cannot be parsed are an error too', () => expect(codeOf(() => macrosOf('{{ a', 'htmlBody'))).toBe('TEMPLATE_SYNTAX'));
