@@ -53,8 +53,8 @@ function textBody(type: EventType, draft: Draft, accent: Accent): string {
 
 /** A link only for web addresses: whoever publishes an event must not be able to make one that runs a script. */
 const htmlAction = ({ label, property }: { label: string; property: string }): string =>
-  `{% assign _scheme = ${property} | split: "://" | first %}\n`
-  + `{% if _scheme == "https" or _scheme == "http" -%}\n${layout.button(asHtml(label), `{{ ${property} }}`)}\n{% endif -%}`;
+  `{% assign _address = ${property} | split: "://" %}{% assign _scheme = _address[0] %}\n`
+  + `{% if _address.size > 1 %}{% if _scheme == "https" or _scheme == "http" -%}\n${layout.button(asHtml(label), `{{ ${property} }}`)}\n{% endif %}{% endif -%}`;
 
 function htmlFact({ label, value, when, multiline }: Fact): string {
   const html = asHtml(multiline ? value.replace(/ \}\}$/, ' | newline_to_br }}') : value);

@@ -1,4 +1,4 @@
-import { Liquid, toValue, type Context, type Emitter, type Template } from 'liquidjs';
+import { CaptureTag, Liquid, toValue, type Context, type Emitter, type Template } from 'liquidjs';
 import { escapeHtml } from './html-text.js';
 import { TemplateCache } from './template-cache.js';
 import { toTemplateError } from './liquid-error.js';
@@ -67,6 +67,12 @@ function createEngine(outputEscape: (value: unknown) => string): Liquid {
 function createHtmlEngine(): Liquid {
   const engine = createEngine((value) => escapeHtml(textOf(value)));
   for (const name of ['escape', 'escape_once', 'xml_escape']) engine.registerFilter(name, (value: unknown) => value);
+  // What is captured is a value, escaped when that is written: so not by the tags within.
+  engine.registerTag('capture', class extends CaptureTag {
+    constructor(...[token, remaining]: ConstructorParameters<typeof CaptureTag>) {
+      super(token, remaining, textEngine, textEngine.parser);
+    }
+  });
   engine.registerFilter('newline_to_br', { raw: true, handler: (value: unknown) => escapeHtml(textOf(value)).replace(/\r?\n/g, '<br>\n') });
   return engine;
 }

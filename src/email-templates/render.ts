@@ -27,12 +27,12 @@ export interface RenderedContent {
   warnings: string[];
 }
 
-const eventNameIn = (values: Record<string, MacroValue>): string => String(values.EventDisplayName ?? values.EventName ?? 'Notification');
+const eventNameIn = ({ EventDisplayName = '', EventName = '' }: Record<string, MacroValue>): string => oneLine(String(EventDisplayName)) || oneLine(String(EventName)) || 'Notification';
 
 function renderSubject(source: string, values: Record<string, MacroValue>, warnings: string[]): string {
   const subject = oneLine(renderPart(source, 'subject', values));
   if (!subject) warnings.push('The subject rendered blank; the name of the event is used instead.');
-  const shortened = shorten(subject || oneLine(eventNameIn(values)));
+  const shortened = shorten(subject || eventNameIn(values));
   if (subject && shortened !== subject) warnings.push('The subject was too long and was cut.');
   return shortened;
 }

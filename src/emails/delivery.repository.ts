@@ -283,6 +283,7 @@ export class DeliveryRepository {
       WHERE id IN (SELECT id FROM emails WHERE status IN ('deferred', 'unconfirmed') AND lease_id IS NULL AND next_attempt_at > now()
                    ORDER BY id LIMIT ${limit} FOR UPDATE SKIP LOCKED)`;
     if (released === limit) return false;
+    await this.db.prisma.$executeRaw`UPDATE relay_states SET open_until = now() WHERE open_until > now()`; // what was changed may be what it takes: it is tried at once
     await this.db.prisma.$executeRaw`UPDATE delivery_state SET released_version = ${state!.version}`;
     return true;
   }

@@ -184,7 +184,7 @@ export interface ScriptedServer {
 }
 
 /** A server on a free port that runs `script` for each connection, and does nothing that is not in it. `tls` makes it speak TLS at once. */
-export async function startScriptedServer(script: Script, options: { host?: string; tls?: TlsOptions } = {}): Promise<ScriptedServer> {
+export async function startScriptedServer(script: Script, options: { host?: string; port?: number; tls?: TlsOptions } = {}): Promise<ScriptedServer> {
   const host = options.host ?? '127.0.0.1';
   const sockets = new Set<Socket>();
   const lines: string[] = [];
@@ -196,7 +196,7 @@ export async function startScriptedServer(script: Script, options: { host?: stri
     const peer = new ScriptedPeer(socket, lines, options.tls);
     void peer.ready.then(() => script(peer)).catch((error: unknown) => socket.destroy(error as Error));
   });
-  server.listen(0, host);
+  server.listen(options.port ?? 0, host);
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,

@@ -1,0 +1,154 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { RelayStatesRepository } from '../../src/emails/relay-states.repository.js';
+import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
+import { honestUntil, startScriptedServer, startSmtpSink } from '../setup/smtp-servers.js';
+import { waitFor } from '../setup/wait.js';
+
+const TYPE = 'PasswordCheckFailed';
+let mailroom: TestMailroom;
+
+beforeAll(async () => {
+  mailroom = await startMailroom({ env: { MAILROOM_RETRY_BASE_MS: '3000' } });
+  await mailroom.as().post('/v1/subscriptions', { emailAddress: 'ops@example.com', eventTypes: [TYPE] }).expect(201);
+});
+afterAll(() => mailroom.close());
+
+const settings = (port: number, overrides = {}) =>
+  mailroom.as().put('/v1/smtp-settings', { serverAddress: '127.0.0.1', port, security: 'none', senderAddress: 'mailroom@example.com', maxConnections: 4, ...overrides }).expect(200);
+const publish = async (count: number): Promise<string[]> => {
+  const { body } = await mailroom.as().post('/v1/events/batch', { events: Array.from({ length: count }, () => ({ type: TYPE })) }).expect(202);
+  return (body.items as { id: string }[]).map(({ id }) => id);
+};
+const emails = (eventIds: string[]) => mailroom.container.database.prisma.email.findMany({ where: { eventId: { in: eventIds } } });
+const allReach = (eventIds: string[], status: string, deadlineMs?: number) => waitFor(() => emails(eventIds), (rows) => rows.length === eventIds.length && rows.every((row) => row.status === status), deadlineMs);
+const state = () => mailroom.container.database.prisma.relayState.findFirst({ orderBy: { updatedAt: 'desc' } });
+
+/** A port where nobody listens; a server can come back to it. */
+async function deadPort(): Promise<number> {
+  const server = await startSmtpSink();
+  await server.close();
+  return server.port;
+}
+
+describe('a relay that cannot be reached', () => {
+  test('is tried by one connection and not by all; the others wait with the reason, and go out when it is back', async () => {
+    let [connections, open, mostAtOnce] = [0, 0, 0];
+    const down = await startScriptedServer(async (peer) => {
+      [connections, open] = [connections + 1, open + 1];
+      mostAtOnce = Math.max(mostAtOnce, open);
+      peer.end();
+      await peer.closed;
+      open -= 1;
+    });
+    const { prisma } = mailroom.container.database;
+    await settings(down.port);
+    const first = await publish(3);
+    await allReach(first, 'deferred');
+    const { relay } = (await state())!;
+    await prisma.relayState.update({ where: { relay }, data: { openUntil: new Date(Date.now() + 600_000) } });
+
+    const before = connections;
+    const waiting = await publish(300);
+    const rows = await allReach(waiting, 'deferred');
+    expect(connections).toBe(before);
+    expect(rows.every(({ attemptCount, reason, nextAttemptAt }) => attemptCount === 0 && reason!.includes('It is tried by one connection') && nextAttemptAt !== null)).toBe(true);
+
+    const { failures } = (await state())!;
+    mostAtOnce = 0;
+    await prisma.relayState.update({ where: { relay }, data: { openUntil: new Date() } });
+    await waitFor(state, (row) => row!.failures > failures);
+    expect(mostAtOnce).toBe(1);
+
+    await down.close();
+    const back = await startScriptedServer(async (peer) => void (await honestUntil(peer, 'never')), { port: down.port });
+    await allReach([...first, ...waiting], 'sent', 30_000);
+    expect(await state()).toMatchObject({ failures: 0, openUntil: null, code: null });
+    await back.close();
+  }, 60_000);
+
+  test('whose retry window has ended fails without another attempt', async () => {
+    await settings(await deadPort());
+    const [blocked] = await publish(1);
+    await allReach([blocked!], 'deferred');
+    const { prisma } = mailroom.container.database;
+    const relay = (await state())!.relay;
+    await prisma.relayState.update({ where: { relay }, data: { openUntil: new Date(Date.now() + 600_000) } });
+    await prisma.email.updateMany({ where: { eventId: blocked! }, data: { giveUpAt: new Date(Date.now() - 1_000), nextAttemptAt: new Date(), nudgeAt: new Date() } });
+    const [row] = await allReach([blocked!], 'failed');
+    expect(row!.reason).toMatch(/^No success within the retry window\. Last: /);
+    expect(row!.nextAttemptAt).toBeNull();
+  });
+
+  test('is tried at once when the DNS servers are changed', async () => {
+    await settings(await deadPort());
+    const [id] = await publish(1);
+    await allReach([id!], 'deferred');
+    const { prisma } = mailroom.container.database;
+    await prisma.relayState.updateMany({ data: { openUntil: new Date(Date.now() + 600_000) } });
+    await prisma.email.updateMany({ where: { eventId: id! }, data: { nextAttemptAt: new Date(Date.now() + 600_000), nudgeAt: new Date(Date.now() + 600_000) } });
+    const tries = (await emails([id!]))[0]!.attemptCount;
+    await prisma.dnsSettings.updateMany({ data: { version: { increment: 1 } } });
+    await waitFor(() => emails([id!]), ([row]) => row!.attemptCount > tries);
+  });
+});
+
+describe('a relay that asks for less', () => {
+  test.each([['421 4.3.2 Slow down'], ['452 4.3.1 Out of room']])('with %s gets it, from all workers, and for a while only', async (reply) => {
+    let refused = 0;
+    const server = await startScriptedServer(async (peer) => {
+      if (!await honestUntil(peer, 'MAIL')) return;
+      refused += 1;
+      peer.say(reply);
+      peer.end();
+    });
+    await settings(server.port, { maxConnections: 1 });
+    const [id] = await publish(1);
+    await waitFor(() => refused, (count) => count > 0);
+    const slowed = await waitFor(state, (row) => (row?.slowIntervalMs ?? 0) > 0);
+    expect(slowed!.slowIntervalMs).toBeGreaterThanOrEqual(200);
+    await server.close();
+    await mailroom.as().post(`/v1/emails/${(await emails([id!]))[0]!.id}/cancel`);
+  });
+
+  test('by complaints that come together is slowed down once, by later ones further, to ten seconds at most; half of it is over after 30 s', async () => {
+    const { database } = mailroom.container;
+    const states = new RelayStatesRepository(database);
+    const ago = (seconds: number) => database.prisma.$executeRaw`UPDATE relay_states SET slowed_at = now() - make_interval(secs => ${seconds}) WHERE relay = 'r1'`;
+    await Promise.all(Array.from({ length: 5 }, () => states.slowDown('r1')));
+    expect(await states.slowDown('r1')).toBe(200);
+    await ago(2);
+    expect(await states.slowDown('r1')).toBeCloseTo(2 * 200 / 2 ** (2 / 30), -1);
+    await database.prisma.$executeRaw`UPDATE relay_states SET slow_interval_ms = 9000 WHERE relay = 'r1'`;
+    await ago(2);
+    expect(await states.slowDown('r1')).toBe(10_000);
+    await ago(30);
+    expect(await states.slowDown('r1')).toBeCloseTo(10_000, -1); // twice the half
+    await ago(3_600);
+    expect(await states.slowDown('r1')).toBe(200); // it had recovered
+  });
+});
+
+describe('the breaker', () => {
+  let states: RelayStatesRepository;
+  beforeEach(() => { states = new RelayStatesRepository(mailroom.container.database); });
+
+  test('lets one of many try when its time has come, and doubles the time with each failure', async () => {
+    const fail = () => states.unreachable('r2', { code: 'CONNECTION_REFUSED', message: 'It refused.' }, 1_000, 60_000);
+    expect(await states.standing('r2')).toBe('closed');
+    await fail();
+    expect(await states.standing('r2')).toBe('open');
+    await mailroom.container.database.prisma.$executeRaw`UPDATE relay_states SET open_until = now() WHERE relay = 'r2'`;
+    const standings = await Promise.all(Array.from({ length: 8 }, () => states.standing('r2')));
+    expect(standings.filter((standing) => standing === 'probe')).toHaveLength(1);
+    expect(standings.filter((standing) => standing === 'open')).toHaveLength(7);
+    const pauses: number[] = [];
+    for (let failure = 0; failure < 8; failure += 1) {
+      await fail();
+      const [row] = await mailroom.container.database.prisma.$queryRaw<{ pause: number }[]>`SELECT round(extract(epoch FROM open_until - updated_at))::int AS pause FROM relay_states WHERE relay = 'r2'`;
+      pauses.push(row!.pause);
+    }
+    expect(pauses).toEqual([2, 4, 8, 16, 32, 60, 60, 60]);
+    await states.reached('r2');
+    expect(await states.standing('r2')).toBe('closed');
+  });
+});
