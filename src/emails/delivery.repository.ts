@@ -162,7 +162,7 @@ export class DeliveryRepository {
         SELECT id FROM delivery_gate WHERE ${GATE_IS_OPEN} FOR SHARE
       ), addressee AS (${ADDRESSEES}), forked AS (
         INSERT INTO emails (id, event_id, event_type, publisher_key_id, subscription_id, user_id, to_address, to_key, match_key, message_id, at_most_once, status, created_at, give_up_at, next_attempt_at, nudge_at)
-        SELECT f.id, m.event_id, m.event_type, m.publisher_key_id, m.subscription_id, m.user_id, f.address, f.key, f.key, '<' || f.id || '@' || split_part(trim('<>' FROM m.message_id), '@', 2) || '>',
+        SELECT f.id, m.event_id, m.event_type, m.publisher_key_id, m.subscription_id, m.user_id, f.address, f.key, 'user ' || m.user_id, '<' || f.id || '@' || split_part(trim('<>' FROM m.message_id), '@', 2) || '>',
                m.at_most_once, 'queued', now(), m.give_up_at, now(), now()
         FROM (SELECT uuid_v7(now()) AS id, a.id AS email_id, a.fork_address AS address, a.fork_key AS key FROM addressee a WHERE a.fork_key IS NOT NULL) f JOIN emails m ON m.id = f.email_id
         ON CONFLICT (event_id, match_key) DO NOTHING

@@ -18,13 +18,17 @@ export const SUBSCRIPTIONS_OF_EVENT = Prisma.sql`
   SELECT ${RECIPIENT}
   WHERE s.enabled AND NOT s.all_events AND s.event_types @> ARRAY[e.type] AND ${ASKS_FOR_OBJECT} AND (s.user_id IS NULL OR u.enabled)`;
 
-/** Whether something else brings the event of the e-mail m to its address: a subscription of the address itself, or of another user who has it. */
+/**
+ * Whether something else brings the event of the e-mail m to its address: a subscription of the address itself, or of another user who has it and no
+ * e-mail of one's own.
+ */
 const STILL_ASKED_FOR = Prisma.sql`EXISTS (
   SELECT 1 FROM events e JOIN subscriptions s ON s.enabled AND (s.all_events OR s.event_types @> ARRAY[e.type]) AND ${ASKS_FOR_OBJECT}
   WHERE e.id = m.event_id AND s.id IN (
     SELECT id FROM subscriptions WHERE email_key = m.to_key
     UNION ALL
     SELECT o.id FROM users other JOIN subscriptions o ON o.user_id = other.id WHERE other.email_key = m.to_key AND other.enabled AND other.id <> m.user_id
+      AND NOT EXISTS (SELECT 1 FROM emails own WHERE own.event_id = m.event_id AND own.user_id = other.id)
   )
 )`;
 
@@ -36,7 +40,8 @@ const REACHED_BY_ANOTHER = Prisma.sql`EXISTS (
   SELECT 1 FROM emails other LEFT JOIN users ou ON ou.id = other.user_id AND ou.enabled
   WHERE other.event_id = m.event_id AND other.id <> m.id AND (
     (other.status IN ('sending', 'sent', 'unconfirmed') AND other.to_key = n.key)
-    OR (other.status IN ('queued', 'deferred') AND coalesce(ou.email_key, other.to_key) = n.key AND (other.to_key = n.key OR other.id < m.id))
+    OR (other.status IN ('queued', 'deferred') AND (other.user_id IS NULL OR ou.id IS NOT NULL)
+        AND coalesce(ou.email_key, other.to_key) = n.key AND (other.to_key = n.key OR other.id < m.id))
   )
 )`;
 

@@ -68,15 +68,14 @@ export interface EventTypeWrite {
    */
   displayName?: string;
   /**
+   * Left out: Custom.
    * @minLength 1 must have 1 to 100 characters
    * @maxLength 100 must have 1 to 100 characters
-   * @default "Custom"
    */
   category?: string;
   /**
-   * What an event of this type means, in one sentence.
+   * What an event of this type means, in one sentence. Left out: nothing is said.
    * @maxLength 1000 must have at most 1000 characters
-   * @default ""
    */
   description?: string;
   /** How serious it is. Left out: told from the name, as for built-in types: `error` with Failed or Error, `warning` with Warning, Expiring, Expired, Mismatch or Lost. */
@@ -86,7 +85,6 @@ export interface EventTypeWrite {
    * Mailroom fills in may not be changed.
    * At most 100, and 32,768 characters as JSON, besides those of every event.
    * @maxItems 110 must hold at most 100 properties besides those of every event
-   * @default []
    */
   properties?: EventPropertyWrite[];
   /**

@@ -1,4 +1,5 @@
 import type { EventProperty, EventType } from '../../event-types/event-type.js';
+import { commonProperties } from '../../event-types/properties.js';
 import { inSentence, wordsOf } from '../../event-types/display-name.js';
 import { literal } from '../compose.js';
 import type { Draft } from '../draft.js';
@@ -6,7 +7,8 @@ import { FACTS, factOf, type Fact, type FactName } from '../facts.js';
 import { ABOUT_ACCOUNT, about } from './phrases.js';
 
 /** What every mail says anyway, or what only programs want to know. */
-const NOT_A_FACT = /^(Event[A-Z]\w*|Appliance(Id|Name)|DomainName|(User|Account|Asset|Object)Id)$|Uri$/;
+const NOT_A_FACT = /^(ApplianceName|DomainName|(User|Account|Asset|Object)Id)$|Uri$/;
+const COMMON = new Set(commonProperties.map(({ name }) => name));
 const IDENTIFIER = /^[A-Za-z_][\w-]{0,99}$/;
 /** Types of other services may declare more, but a mail is no database. */
 const MAX_FACTS = 30;
@@ -21,7 +23,7 @@ function labelOf(name: string): string {
 const toFact = ({ name, type }: EventProperty): FactName | Fact => (isFactName(name) ? name : factOf(labelOf(name), name, type === 'dateTime'));
 
 const factsOf = (type: EventType): Array<FactName | Fact> =>
-  type.properties.filter(({ name }) => IDENTIFIER.test(name) && !NOT_A_FACT.test(name)).slice(0, MAX_FACTS).map(toFact);
+  type.properties.filter(({ name }) => IDENTIFIER.test(name) && !COMMON.has(name) && !NOT_A_FACT.test(name)).slice(0, MAX_FACTS).map(toFact);
 
 /** The fact that tells most about which thing it was. */
 function subjectOf(type: EventType): string {

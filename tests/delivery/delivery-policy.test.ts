@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { DeliveryRepository } from '../../src/emails/delivery.repository.js';
+import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
+import { lies, type ScriptedServer, startScriptedServer } from '../setup/smtp-servers.js';
+import { waitFor } from '../setup/wait.js';
+
+const [ONCE, AGAIN] = ['ApplianceSick', 'PasswordCheckFailed'];
+let mailroom: TestMailroom;
+let liar: ScriptedServer;
+
+beforeAll(async () => {
+  mailroom = await startMailroom({ env: { MAILROOM_RETRY_BASE_MS: '50' } });
+  liar = await startScriptedServer(lies.closesAfterFinalDot);
+  await mailroom.as().put('/v1/smtp-settings', { serverAddress: '127.0.0.1', port: liar.port, security: 'none', senderAddress: 'mailroom@example.com' }).expect(200);
+  await mailroom.as().post('/v1/subscriptions', { emailAddress: 'ops@example.com', eventTypes: [ONCE, AGAIN] }).expect(201);
+  await mailroom.as().put(`/v1/event-types/${ONCE}`, { deliveryPolicy: 'atMostOnce' }).expect(200);
+});
+afterAll(async () => {
+  await mailroom.close();
+  await liar.close();
+});
+
+const publish = async (type: string): Promise<string> => (await mailroom.as().post('/v1/events', { type }).expect(202)).body.id as string;
+const email = async (eventId: string) => (await mailroom.as().get(`/v1/emails?eventId=${eventId}`).expect(200)).body.items[0] as { id: string; status: string; attemptCount: number; nextAttemptAt: string | null; deliveryPolicy: string };
+const sentTo = () => liar.lines.filter((line) => line === '.').length;
+
+test('an e-mail in doubt is sent again by default, and not with atMostOnce: it stays unconfirmed, until somebody retries it', async () => {
+  const once = await publish(ONCE);
+  const doubtful = await waitFor(() => email(once), (found) => found?.status === 'unconfirmed');
+  expect(doubtful).toMatchObject({ deliveryPolicy: 'atMostOnce', nextAttemptAt: null, attemptCount: 1 });
+  const again = await publish(AGAIN);
+  expect(await waitFor(() => email(again), (found) => found?.attemptCount >= 3)).toMatchObject({ deliveryPolicy: 'atLeastOnce', status: expect.stringMatching(/unconfirmed|sending/) });
+  expect(await email(once)).toEqual(doubtful);
+  const count = sentTo();
+  await mailroom.as().post(`/v1/emails/${doubtful.id}/retry`).expect(202);
+  await waitFor(() => email(once), ({ status, attemptCount }) => status === 'unconfirmed' && attemptCount === 2);
+  expect(sentTo()).toBeGreaterThanOrEqual(count);
+  await mailroom.as().post(`/v1/emails/${(await email(again)).id}/cancel`);
+});
+
+test('a settings change releases what waits, but not what is not to be sent again', async () => {
+  const id = await publish(ONCE);
+  const doubtful = await waitFor(() => email(id), (found) => found?.status === 'unconfirmed');
+  await mailroom.as().put('/v1/smtp-settings', { serverAddress: '127.0.0.1', port: liar.port, security: 'none', senderAddress: 'mailroom2@example.com' }).expect(200);
+  const other = await publish(ONCE);
+  await waitFor(() => email(other), (found) => found?.status === 'unconfirmed');
+  expect(await email(id)).toEqual(doubtful);
+});
+
+test('nor is it sent again when its worker died in the middle', async () => {
+  const id = await publish(ONCE);
+  const { id: emailId } = await waitFor(() => email(id), (found) => found?.status === 'unconfirmed');
+  const { database } = mailroom.container;
+  const leaseId = '01900000-0000-7000-8000-000000000001';
+  await database.prisma.deliveryLease.create({ data: { id: leaseId, worker: 'a dead one', expiresAt: new Date(Date.now() - 1_000) } });
+  await database.prisma.email.update({ where: { id: emailId }, data: { status: 'sending', leaseId, attemptCount: 2, tries: 1, attemptStartedAt: new Date(), nextAttemptAt: null, nudgeAt: null } });
+  await new DeliveryRepository(database).takeOverExpired(50);
+  expect(await waitFor(() => email(id), ({ status }) => status === 'unconfirmed')).toMatchObject({ nextAttemptAt: null, attemptCount: 2, reason: { code: 'WORKER_LOST', message: expect.stringContaining('not sent again') } });
+});
