@@ -132,7 +132,7 @@ export class Deliverer {
         batch.waiting.unshift(item);
         break;
       }
-      const [started] = await Promise.all([item.begun?.started ?? this.marks.start({ id: item.email.id, leaseId: item.email.leaseId, relayVersion: batch.relay.version }), last]);
+      const [started] = await Promise.all([item.begun?.started ?? this.marks.start({ id: item.email.id, leaseId: item.email.leaseId, forUser: item.email.forUser, relayVersion: batch.relay.version }), last]);
       last = Promise.resolve();
       if (started !== null) this.parts.health.told(batch.relay.version, started.slowIntervalMs);
       if (started?.skipped) continue;

@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { type Database, Prisma } from '../db/client.js';
 import type { EmailStatus } from './emails.contract.js';
 import { SLOW_INTERVAL_MS } from './relay-states.repository.js';
-import { ADDRESSEES } from './subscribers.js';
+import { ADDRESSEES, NO_ADDRESSEES } from './subscribers.js';
 
 /** An e-mail that this worker holds a lease on, with what it takes to send it. */
 export interface ClaimedEmail {
@@ -10,6 +10,8 @@ export interface ClaimedEmail {
   eventId: string;
   leaseId: string;
   to: string;
+  /** Whether it is for a user, who is read again at the start. */
+  forUser: boolean;
   messageId: string;
   createdAt: Date;
   status: EmailStatus;
@@ -33,6 +35,7 @@ export interface EmailContent {
 export interface StartMark {
   id: string;
   leaseId: string;
+  forUser: boolean;
   /** The relay that it would go to: it counts only while that is the current one. */
   relayVersion: string;
 }
@@ -95,7 +98,7 @@ export class DeliveryRepository {
         SELECT ${leaseId}::uuid, ${worker}, now() + make_interval(secs => ${LEASE_SECONDS}) WHERE EXISTS (SELECT 1 FROM due)
       )
       UPDATE emails e SET lease_id = ${leaseId}::uuid, nudge_at = NULL FROM due WHERE e.id = due.id
-      RETURNING e.id, e.event_id AS "eventId", e.lease_id AS "leaseId", e.to_address AS "to", e.message_id AS "messageId", e.created_at AS "createdAt",
+      RETURNING e.id, e.event_id AS "eventId", e.lease_id AS "leaseId", e.to_address AS "to", e.user_id IS NOT NULL AS "forUser", e.message_id AS "messageId", e.created_at AS "createdAt",
         e.status, e.tries, e.attempt_count AS "attemptCount", e.at_most_once AS "atMostOnce", (extract(epoch FROM e.give_up_at - now()) * 1000)::float8 AS "windowMs"`;
   }
 
@@ -130,9 +133,11 @@ export class DeliveryRepository {
    * left out of the answer and must not be sent. An outcome counts for the lease's holder; that a mail was sent is kept also when the
    * lease was lost meanwhile, unless somebody else tries it already. While a test holds the gate no start counts: reading the gate's row
    * FOR SHARE makes that exact, for the test cannot close it in the middle of this statement. For an e-mail to a user the user is read now: its
-   * address is what the user has, and it is skipped when the user is gone or disabled.
+   * address is what the user has, and it is skipped when the user is gone or disabled. The planner is kept from looking through all that waits: its
+   * statistics may be older than the mail.
    */
   async mark(starts: StartMark[], outcomes: OutcomeMark[]): Promise<Started[]> {
+    const addressees = starts.some(({ forUser }) => forUser) ? Prisma.sql`addressee AS (${ADDRESSEES}), forked AS (${FORKED})` : Prisma.sql`addressee AS (${NO_ADDRESSEES})`;
     return this.db.prisma.$queryRaw<Started[]>`
       WITH current AS (${CURRENT_RELAY}), o AS (
         SELECT r.*, CASE WHEN r."retryInMs" IS NULL THEN NULL WHEN r."relayVersion" <> current.version THEN now() ELSE now() + make_interval(secs => r."retryInMs" / 1000) END AS retry_at
@@ -160,13 +165,7 @@ export class DeliveryRepository {
         SELECT r.* FROM jsonb_to_recordset(${storable(starts)}::jsonb) AS r(id uuid, "leaseId" uuid, "relayVersion" text) JOIN current ON current.version = r."relayVersion"
       ), gate AS (
         SELECT id FROM delivery_gate WHERE ${GATE_IS_OPEN} FOR SHARE
-      ), addressee AS (${ADDRESSEES}), forked AS (
-        INSERT INTO emails (id, event_id, event_type, publisher_key_id, subscription_id, user_id, to_address, to_key, match_key, message_id, at_most_once, status, created_at, give_up_at, next_attempt_at, nudge_at)
-        SELECT f.id, m.event_id, m.event_type, m.publisher_key_id, m.subscription_id, m.user_id, f.address, f.key, 'user ' || m.user_id, '<' || f.id || '@' || split_part(trim('<>' FROM m.message_id), '@', 2) || '>',
-               m.at_most_once, 'queued', now(), m.give_up_at, now(), now()
-        FROM (SELECT uuid_v7(now()) AS id, a.id AS email_id, a.fork_address AS address, a.fork_key AS key FROM addressee a WHERE a.fork_key IS NOT NULL) f JOIN emails m ON m.id = f.email_id
-        ON CONFLICT (event_id, match_key) DO NOTHING
-      )
+      ), ${addressees}
       UPDATE emails e SET
         status = CASE WHEN a.code IS NULL THEN 'sending'::email_status ELSE 'skipped'::email_status END, reason_code = a.code, reason = a.reason,
         to_address = coalesce(a.address, e.to_address), to_key = coalesce(a.key, e.to_key),
@@ -175,7 +174,7 @@ export class DeliveryRepository {
         next_attempt_at = NULL, updated_at = now()
       FROM s JOIN delivery_leases l ON l.id = s."leaseId" AND l.expires_at > now() CROSS JOIN gate LEFT JOIN addressee a ON a.id = s.id
         LEFT JOIN relay_states r ON r.relay = s."relayVersion"
-      WHERE e.id = s.id AND e.lease_id = s."leaseId" AND e.status IN ('queued', 'deferred', 'unconfirmed')
+      WHERE e.id = s.id AND e.lease_id = s."leaseId" AND e.status NOT IN ('sending', 'sent', 'failed', 'skipped', 'cancelled')
       RETURNING e.id, a.code IS NOT NULL AS skipped, e.to_address AS "to", e.attempt_count AS "attemptCount", e.tries, ${SLOW_INTERVAL_MS} AS "slowIntervalMs"`;
   }
 
@@ -295,7 +294,15 @@ const GATE_IS_OPEN = Prisma.sql`(holder IS NULL OR expires_at < now())`;
 /** The version of a Relay: of the settings, of their account and of the certificates. */
 const CURRENT_RELAY = Prisma.sql`
   SELECT s.version || '.' || coalesce(a.version, 0) || '.' || m.version AS version
-  FROM smtp_settings s CROSS JOIN tls_material m LEFT JOIN accounts a ON a.id = s.account_id`;
+  FROM smtp_settings s CROSS JOIN tls_material m LEFT JOIN accounts a ON a.id = s.account_id LIMIT 1`; // the planner does not know that these tables have one row
+
+/** The e-mails of users who moved away from an address that others still have. */
+const FORKED = Prisma.sql`
+        INSERT INTO emails (id, event_id, event_type, publisher_key_id, subscription_id, user_id, to_address, to_key, match_key, message_id, at_most_once, status, created_at, give_up_at, next_attempt_at, nudge_at)
+        SELECT f.id, m.event_id, m.event_type, m.publisher_key_id, m.subscription_id, m.user_id, f.address, f.key, 'user ' || m.user_id, '<' || f.id || '@' || split_part(trim('<>' FROM m.message_id), '@', 2) || '>',
+               m.at_most_once, 'queued', now(), m.give_up_at, now(), now()
+        FROM (SELECT uuid_v7(now()) AS id, a.id AS email_id, a.fork_address AS address, a.fork_key AS key FROM addressee a WHERE a.fork_key IS NOT NULL) f JOIN emails m ON m.id = f.email_id
+        ON CONFLICT (event_id, match_key) DO NOTHING`;
 
 /** Whether the failure of the e-mail e is published: never that of a mail which tells of failures. */
 const IS_TOLD = Prisma.sql`e.event_type <> 'EmailNotificationFailed'`;

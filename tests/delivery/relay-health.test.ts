@@ -61,10 +61,10 @@ describe('a relay that cannot be reached', () => {
 
     await down.close();
     const back = await startScriptedServer(async (peer) => void (await honestUntil(peer, 'never')), { port: down.port });
-    await allReach([...first, ...waiting], 'sent', 30_000);
+    await allReach([...first, ...waiting], 'sent', 90_000);
     expect(await state()).toMatchObject({ failures: 0, openUntil: null, code: null });
     await back.close();
-  }, 60_000);
+  }, 120_000);
 
   test('whose retry window has ended fails without another attempt', async () => {
     await settings(await deadPort());
@@ -122,7 +122,7 @@ describe('a relay that asks for less', () => {
     await ago(2);
     expect(await states.slowDown('r1')).toBe(10_000);
     await ago(30);
-    expect(await states.slowDown('r1')).toBeCloseTo(10_000, -1); // twice the half
+    expect(await states.slowDown('r1')).toBeCloseTo(10_000, -2); // twice the half
     await ago(3_600);
     expect(await states.slowDown('r1')).toBe(200); // it had recovered
   });

@@ -55,6 +55,7 @@ describe('taken', () => {
     [{ MAILROOM_SECRET_KEY: 'k'.repeat(16) }, { secretKeys: ['k'.repeat(16)] }],
     [{ MAILROOM_SECRET_KEY: ` ${'n'.repeat(16)} , ${'o'.repeat(16)},` }, { secretKeys: ['n'.repeat(16), 'o'.repeat(16)] }],
     [{ MAILROOM_RETRY_BASE_MS: '1' }, { retryBaseMs: 1 }],
+    [{ MAILROOM_RETENTION_DAYS: '1' }, { retentionDays: 1 }],
     [{ MAILROOM_LOG_LEVEL: 'silent' }, { logLevel: 'silent' }],
     [{ MAILROOM_LOG_FORMAT: 'pretty' }, { logFormat: 'pretty' }],
   ])('%j', (env, expected) => {
@@ -105,6 +106,7 @@ describe('refused in one line that names the variable, and shows no secret', () 
   test.each<[string, string]>([
     ['MAILROOM_ROLE', 'both'], ['MAILROOM_ROLE', 'API'], ['MAILROOM_ROLE', 'a\nb'],
     ['PORT', '65536'], ['PORT', '-1'], ['PORT', '80a'], ['PORT', '8080.0'], ['PORT', '1e3'], ['PORT', '0x50'], ['PORT', '/tmp/socket'],
+    ['MAILROOM_RETENTION_DAYS', '0'], ['MAILROOM_RETENTION_DAYS', '3651'],
     ['MAILROOM_RETRY_BASE_MS', '0'], ['MAILROOM_RETRY_BASE_MS', '86400001'], ['MAILROOM_RETRY_BASE_MS', '30s'], ['MAILROOM_RETRY_BASE_MS', '99999999999999999999'],
     ['MAILROOM_LOG_LEVEL', 'verbose'], ['MAILROOM_LOG_FORMAT', 'xml'],
     ['DATABASE_URL', 'mysql://u:geheim@db/x'], ['DATABASE_URL', 'geheim'], ['DATABASE_URL', 'u:geheim@db'], ['DATABASE_URL', 'postgres://u:geheim@db:port/x'],
