@@ -33,8 +33,10 @@ function sink() {
           received.push({ number: Number(/Subject: Outage (\d+)/.exec(text)?.[1]), to: /^To: (\S+)/m.exec(text)?.[1] });
           socket.write('250 2.0.0 OK\r\n');
         } else if (/^EHLO/i.test(text)) socket.write('250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n');
-        else if (/^DATA/i.test(text)) (inData = true) && socket.write('354 go on\r\n');
-        else if (/^QUIT/i.test(text)) socket.end('221 bye\r\n');
+        else if (/^DATA/i.test(text)) {
+          inData = true;
+          socket.write('354 go on\r\n');
+        } else if (/^QUIT/i.test(text)) socket.end('221 bye\r\n');
         else socket.write('250 2.0.0 OK\r\n');
       }
     });
@@ -89,7 +91,6 @@ const folder = mkdtempSync(path.join(tmpdir(), 'mailroom-outage-'));
 const mailroom = spawn(process.execPath, [MAIN], { stdio: ['ignore', 'ignore', 'inherit'], env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: String(PORT), MAILROOM_DATA_DIR: folder, MAILROOM_ADMIN_KEY: KEY, MAILROOM_LOG_LEVEL: 'error' } });
 const relay = sink();
 const rows = [];
-let failed = false;
 try {
   await until(() => fetch(`http://127.0.0.1:${PORT}/health/ready`).then(({ ok }) => ok, () => false), Boolean);
   await api('PUT', '/smtp-settings', { serverAddress: '127.0.0.1', port: SMTP_PORT, security: 'none', senderAddress: 'mailroom@example.com', maxConnections: 10 });
@@ -119,10 +120,9 @@ try {
   const once = new Set(relay.received.map(({ number, to }) => `${number} ${to}`));
   const furthest = Math.max(...relay.received.map(({ number }, index) => Math.abs(number - 1 - Math.floor(index / SUBSCRIBERS))));
   console.log(`${relay.received.length} mails in ${seconds.toFixed(0)} s after the relay came back (${(EMAILS / seconds).toFixed(0)}/s); lost ${EMAILS - once.size}, doubled ${relay.received.length - once.size}; none more than ${furthest} of ${events} events from its turn by age`);
-  failed = once.size !== EMAILS || relay.received.length !== EMAILS || furthest > Math.max(10, events / 5);
+  process.exitCode = once.size !== EMAILS || relay.received.length !== EMAILS || furthest > Math.max(10, events / 5) ? 1 : 0;
 } finally {
   mailroom.kill('SIGTERM');
   await once(mailroom, 'exit');
   rmSync(folder, { recursive: true, force: true });
 }
-process.exit(failed ? 1 : 0);
