@@ -90,7 +90,7 @@ describe('one e-mail', () => {
     });
     const { body, headers } = await mailroom.as().get(`${PATH}/${email.id}`).expect(200);
     expect(body).toEqual({
-      id: email.id, eventId: email.eventId, eventType: 'PasswordCheckFailed', subscriptionId: null, to: 'Dora@Example.com', subject: 'Password Check Failed',
+      id: email.id, eventId: email.eventId, eventType: 'PasswordCheckFailed', subscriptionId: null, userId: null, deliveryPolicy: 'atLeastOnce', to: 'Dora@Example.com', subject: 'Password Check Failed',
       status: 'sent', reason: null, attemptCount: 2, nextAttemptAt: null, messageId: email.messageId, warnings: [],
       createdAt: email.createdAt.toISOString(), updatedAt: email.updatedAt.toISOString(), sentAt: '2026-01-01T00:01:00.000Z',
       serverReply: '250 2.0.0 OK', serverQueueId: 'Q1',
