@@ -3,9 +3,8 @@ import { classify } from '../smtp/classify.js';
 import type { Relay } from '../smtp-settings/relay.js';
 import type { RelayStatesRepository, Standing } from './relay-states.repository.js';
 
-/** A relay that cannot be reached is tried again after a thirtieth of the first retry's delay (a second), then after twice that, up to a minute. */
-const FIRST_SHARE = 1 / 30;
-const LONGEST_MS = 60_000;
+/** A relay that cannot be reached is tried again after a second, or a thirtieth of the first retry's delay when that is shorter, then after twice that, up to a minute. */
+const [FIRST_MS, FIRST_SHARE, LONGEST_MS] = [1_000, 1 / 30, 60_000];
 
 /**
  * Looks after the relay, for all workers together: keeps to its pace (`maxMessagesPerSecond`), slows down when it asks for less (421, 452) and recovers
@@ -27,7 +26,7 @@ export class RelayHealth {
   /** No connection could be made. A relay that only takes no more of them for now is no dead one. */
   async notConnected(relay: Relay, error: { code: string; message: string }): Promise<void> {
     if (error instanceof SmtpFailure && error.replyCode === 421) return this.failed(relay, error);
-    await this.states.unreachable(relay.version, error, Math.min(this.retryBaseMs * FIRST_SHARE, LONGEST_MS), LONGEST_MS);
+    await this.states.unreachable(relay.version, error, Math.min(this.retryBaseMs * FIRST_SHARE, FIRST_MS), LONGEST_MS);
   }
 
   /** A relay that could not be reached has answered. */

@@ -214,6 +214,7 @@ export interface EmailOfEvent {
   id: string;
   status: string;
   messageId: string;
+  reason: { code: string } | null;
   attempts: Attempt[];
 }
 
