@@ -111,7 +111,7 @@ describe('what a PUT would do', () => {
   });
 
   test.each<[string, string, object, number, string]>([
-    ['a built-in type', 'PasswordCheckFailed', {}, 409, 'EVENT_TYPE_BUILT_IN'], ['a name that differs in case only', 'invoicepaid', {}, 409, 'EVENT_TYPE_NAME_TAKEN'],
+    ['a built-in type', 'PasswordCheckFailed', { category: 'Mine' }, 409, 'EVENT_TYPE_BUILT_IN'], ['a name that differs in case only', 'invoicepaid', {}, 409, 'EVENT_TYPE_NAME_TAKEN'],
     ['a bad name', '1st', {}, 400, 'EVENT_TYPE_NAME_INVALID'], ['a property twice', TYPE, { properties: [number, number] }, 400, 'EVENT_PROPERTIES_INVALID'],
   ])('%s is refused as it would be', async (_name, name, definition, status, code) => {
     const before = await state();

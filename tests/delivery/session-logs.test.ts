@@ -46,7 +46,7 @@ const subscribe = (emailAddress: string) => mailroom.as().post('/v1/subscription
 /** Publishes, and waits until all e-mails have this status. */
 async function publish(status: string): Promise<{ id: string; toAddress: string; messageId: string }[]> {
   const { body } = await mailroom.as().post('/v1/events', { type: 'PasswordCheckFailed' }).expect(202);
-  await waitFor(() => mailroom.as().get(`/v1/events/${body.id}`), ({ body: event }) => event.matchedAt !== null && Object.entries(event.emails as object).every(([name, count]) => count === 0 || name === status));
+  await waitFor(() => mailroom.as().get(`/v1/events/${body.id}`), ({ body: event }) => event.matchedAt !== null && Object.entries(event.emails as object).every(([name, count]) => count === 0 || name === status), 60_000);
   return mailroom.container.database.prisma.email.findMany({ where: { eventId: body.id as string }, orderBy: { id: 'asc' } });
 }
 
@@ -149,7 +149,7 @@ describe('a delivery', () => {
       SELECT count(*)::int AS rows, count(DISTINCT xmin::text)::int AS statements FROM smtp_session_logs WHERE subject_id = ANY(${emails.map(({ id }) => id)}::uuid[])`);
     expect(rows).toBe(2_000);
     expect(statements).toBeLessThan(100);
-  });
+  }, 90_000);
 });
 
 describe('sessions of more than two days ago', () => {
