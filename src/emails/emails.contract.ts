@@ -123,7 +123,7 @@ export interface EmailQuery {
   limit?: number;
   /**
    * The `nextCursor` of the page before.
-   * @maxLength 512 must be the nextCursor of an earlier answer
+   * @maxLength 1024 must be the nextCursor of an earlier answer
    */
   cursor?: string;
   /** Only e-mails with this status. */

@@ -234,7 +234,7 @@ describe('validation', () => {
     ['/v1/emails?to=LONG', 'to', 'must have at most 320 characters'],
     ['/v1/support-bundle?days=3', 'days', 'must be 1 or 2: SMTP sessions are kept for two days'],
   ])('%s says what to do', async (path, parameter, message) => {
-    const { detail } = expectProblem(await mailroom.as().get(path.replace('LONG', 'x'.repeat(513))), 400, 'VALIDATION_FAILED', [{ parameter, message }]);
+    const { detail } = expectProblem(await mailroom.as().get(path.replace('LONG', 'x'.repeat(1_025))), 400, 'VALIDATION_FAILED', [{ parameter, message }]);
     expect(detail).toBe(`${parameter} ${message}.`);
   });
 
