@@ -139,6 +139,19 @@ describe('interrupted', () => {
     expect((await eventOf(id)).matchedAt).toBeNull();
   });
 
+  test('ids are UUIDv7 of the moment in createdAt that count up in the order of addresses', async () => {
+    await subscribe(300);
+    const id = await publish();
+    await matching().matcher.match([id]);
+    const emails = (await emailsOf(id)).sort((one, other) => (one.id < other.id ? -1 : 1));
+    expect(emails).toHaveLength(300);
+    expect(emails.map(({ toKey }) => toKey)).toEqual(emails.map(({ toKey }) => toKey).sort());
+    for (const email of emails) {
+      expect(email.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/);
+      expect(parseInt(email.id.replaceAll('-', '').slice(0, 12), 16)).toBe(email.createdAt.getTime());
+    }
+  });
+
   test('several matchers at once for the same events make each e-mail once', async () => {
     await subscribe(9);
     const ids = [await publish(), await publish(), await publish()];
