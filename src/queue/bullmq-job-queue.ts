@@ -97,13 +97,14 @@ export class BullmqJobQueue implements JobQueue {
   /** Runs a command when there is a connection, with a time limit for both. */
   private async ask<T>(command: () => Promise<T>): Promise<T> {
     if (this.closing) throw unreachable('it is closed');
+    const sentAt = Date.now();
     try {
       const answer = await within(ANSWER_MS, this.connections.ready().then(command));
       this.outage.end();
       return answer;
     } catch (error) {
       if (error instanceof TypeError) throw error;
-      if (!this.closing) this.outage.begin(error);
+      if (!this.closing) this.outage.begin(error, sentAt);
       if (error instanceof MailroomError) throw error;
       throw unreachable((error as Error).message, error);
     }

@@ -29,12 +29,13 @@ export class SteadyWorker extends Worker<Payload, void, string, IQueueBackend, J
   }
 
   protected override async moveToActive(token: string, name?: string): Promise<Job<Payload, void, string, JobProgress>> {
+    const sentAt = Date.now();
     try {
       const job = await super.moveToActive(token, name);
       this.outage.end();
       return job;
     } catch (error) {
-      if (!this.leaving.signal.aborted) this.outage.begin(error);
+      if (!this.leaving.signal.aborted) this.outage.begin(error, sentAt);
       await delay(RETRY_MS, undefined, { signal: this.leaving.signal }).catch(() => undefined);
       throw error;
     }

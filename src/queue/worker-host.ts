@@ -78,7 +78,7 @@ export class WorkerHost {
 
   /** In an outage, which is logged already, and when the connections are cut at the end, every worker fails in its own way. */
   private report(error: Error): void {
-    const level = this.outage.ongoing || this.stopping.signal.aborted ? 'debug' : 'warn';
+    const level = this.outage.explains || this.stopping.signal.aborted ? 'debug' : 'warn';
     this.logger[level]({ kind: this.kind.name, err: withoutCommand(error) }, 'the job queue had a failure');
   }
 }
