@@ -26,6 +26,7 @@ import { EmailTemplatesRepository } from './email-templates/email-templates.repo
 import { EmailTemplatesService } from './email-templates/email-templates.service.js';
 import { DELIVERY_BATCH, deliverEmails, releaseDeferred } from './emails/deliver-emails.job.js';
 import { DeliveryRepository } from './emails/delivery.repository.js';
+import { DueEmailsRepository } from './emails/due-emails.repository.js';
 import { EmailsController } from './emails/emails.controller.js';
 import { EmailsRepository } from './emails/emails.repository.js';
 import { RelayStatesRepository } from './emails/relay-states.repository.js';
@@ -116,6 +117,7 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
   const emailsRepository = new EmailsRepository(database);
   const eventsRepository = new EventsRepository(database);
   const deliveries = new DeliveryRepository(database);
+  const dueEmails = new DueEmailsRepository(database);
   const relayStates = new RelayStatesRepository(database);
   const idempotencyRepository = new IdempotencyRepository(database);
   const sessionLogsRepository = new SmtpSessionLogsRepository(database);
@@ -203,7 +205,7 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
     app,
     startWorkers: async () => {
       if (config.role === 'api') return;
-      workers = await startWorkers({ config, logger, queue, database, deliveries, relayStates, eventsRepository, idempotencyRepository, emails, emailTemplates, expiryWatch, failureNotices, retention, smtpSettings, dns, denyList, sessionLog, sessionLogs, smtpTests, metrics, nudgeEmails });
+      workers = await startWorkers({ config, logger, queue, database, deliveries, dueEmails, relayStates, eventsRepository, idempotencyRepository, emails, emailTemplates, expiryWatch, failureNotices, retention, smtpSettings, dns, denyList, sessionLog, sessionLogs, smtpTests, metrics, nudgeEmails });
     },
     close: async (graceMs) => {
       await nudges.close();

@@ -15,13 +15,13 @@ const FAILURES_LOOK_MS = 2_000;
 const PURGED_AT_ONCE = 5_000;
 const RELEASED_AT_ONCE = 5_000;
 
-export type SweepParts = Pick<WorkerParts, 'config' | 'queue' | 'deliveries' | 'relayStates' | 'failureNotices' | 'retention' | 'eventsRepository' | 'idempotencyRepository' | 'expiryWatch' | 'sessionLogs' | 'smtpTests' | 'nudgeEmails' | 'logger'>;
+export type SweepParts = Pick<WorkerParts, 'config' | 'queue' | 'dueEmails' | 'relayStates' | 'failureNotices' | 'retention' | 'eventsRepository' | 'idempotencyRepository' | 'expiryWatch' | 'sessionLogs' | 'smtpTests' | 'nudgeEmails' | 'logger'>;
 
 /** What was left behind, and what has had its time. Each step is safe in several processes at once. */
-export function sweepSteps({ config, queue, deliveries, relayStates, failureNotices, retention, eventsRepository, idempotencyRepository, expiryWatch, sessionLogs, smtpTests, nudgeEmails, logger }: SweepParts): SweepStep[] {
+export function sweepSteps({ config, queue, dueEmails, relayStates, failureNotices, retention, eventsRepository, idempotencyRepository, expiryWatch, sessionLogs, smtpTests, nudgeEmails, logger }: SweepParts): SweepStep[] {
   return [
     async () => {
-      const taken = await deliveries.takeOverExpired(config.retryBaseMs);
+      const taken = await dueEmails.takeOverExpired(config.retryBaseMs);
       if (taken > 0) logger.warn({ emails: taken }, 'took over e-mails of a worker that died');
     },
     async () => {
@@ -29,17 +29,19 @@ export function sweepSteps({ config, queue, deliveries, relayStates, failureNoti
       const left = await eventsRepository.takeLeftBehind(FULL_QUEUE * MATCH_BATCH);
       for (let from = 0; from < left.length; from += MATCH_BATCH) await queue.nudge(matchEvents, [{ eventIds: left.slice(from, from + MATCH_BATCH) }]);
     },
-    async () => void (await deliveries.releaseForChange(RELEASED_AT_ONCE)),
-    async () => void ((await relayStates.wantsProbe()) && (await deliveries.releaseOldest())),
+    async () => void (await dueEmails.releaseForChange(RELEASED_AT_ONCE)),
     async () => {
       if ((await queue.depth(deliverEmails)).waiting >= FULL_QUEUE) return;
-      await nudgeEmails(await deliveries.takeDue(FULL_QUEUE * DELIVERY_BATCH));
+      if (await relayStates.wantsProbe()) await nudgeEmails(await dueEmails.takeOldest());
+      // By set, and not by jobs: those would stand before older mail when the relay is back.
+      if ((await dueEmails.postponeDue(FULL_QUEUE * DELIVERY_BATCH)) > 0) return;
+      await nudgeEmails(await dueEmails.takeDue(FULL_QUEUE * DELIVERY_BATCH));
     },
     async () => {
       const abandoned = await smtpTests.failAbandoned('TEST_WORKER_LOST', 'The process that ran the test ended before the test did.');
       if (abandoned > 0) {
         logger.warn({ tests: abandoned }, 'ended tests of a worker that died');
-        await deliveries.releaseHeld(RELEASED_AT_ONCE);
+        await dueEmails.releaseHeld(RELEASED_AT_ONCE);
       }
       const testId = await smtpTests.oldestQueued();
       if (testId !== null && (await queue.depth(runSmtpTest)).waiting === 0) await queue.nudge(runSmtpTest, [{ testId }]);

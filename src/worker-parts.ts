@@ -5,6 +5,7 @@ import type { DenyList } from './dns/deny-list.js';
 import type { Dns } from './dns/resolve.js';
 import type { EmailTemplatesService } from './email-templates/email-templates.service.js';
 import type { DeliveryRepository } from './emails/delivery.repository.js';
+import type { DueEmailsRepository } from './emails/due-emails.repository.js';
 import type { RelayStatesRepository } from './emails/relay-states.repository.js';
 import type { EmailsService } from './emails/emails.service.js';
 import type { EventsRepository } from './events/events.repository.js';
@@ -26,6 +27,7 @@ export interface WorkerParts {
   queue: JobQueue;
   database: Database;
   deliveries: DeliveryRepository;
+  dueEmails: DueEmailsRepository;
   relayStates: RelayStatesRepository;
   eventsRepository: EventsRepository;
   idempotencyRepository: IdempotencyRepository;

@@ -1,6 +1,6 @@
 import { deliverEmails, releaseDeferred } from './emails/deliver-emails.job.js';
 import { Deliverer } from './emails/deliverer.js';
-import type { DeliveryRepository } from './emails/delivery.repository.js';
+import type { DueEmailsRepository } from './emails/due-emails.repository.js';
 import { Leases } from './emails/leases.js';
 import { RelayHealth } from './emails/relay-health.js';
 import { RelayOpener } from './emails/relay-opener.js';
@@ -23,7 +23,7 @@ const RELEASED_AT_ONCE = 5_000;
 
 /** Connects the jobs to what does them, and starts the sweeper. */
 export async function startWorkers(parts: WorkerParts): Promise<Workers> {
-  const { config, logger, queue, database, deliveries, relayStates, eventsRepository, emails, emailTemplates, smtpSettings, dns, denyList, metrics } = parts;
+  const { config, logger, queue, database, deliveries, dueEmails, relayStates, eventsRepository, emails, emailTemplates, smtpSettings, dns, denyList, metrics } = parts;
   const leases = new Leases((ids) => deliveries.renew(ids), logger);
   const sessions = new RelaySessions(new RelayOpener({ dns, denies: (address) => denyList.denies(address) }));
   const matcher = new Matcher(database, eventsRepository, emailTemplates, emails);
@@ -54,7 +54,7 @@ export async function startWorkers(parts: WorkerParts): Promise<Workers> {
 
   await queue.work(matchEvents, ({ eventIds }, signal) => matcher.match(eventIds, signal));
   await queue.work(deliverEmails, ({ emailIds }, signal) => deliverer.deliver(emailIds, signal));
-  await queue.work(releaseDeferred, () => releaseAll(deliveries));
+  await queue.work(releaseDeferred, () => releaseAll(dueEmails));
   await queue.work(runSmtpTest, (_job, signal) => runner.run(signal));
   sweeper.start();
 
@@ -70,15 +70,15 @@ export async function startWorkers(parts: WorkerParts): Promise<Workers> {
   };
 }
 
-async function releaseAll(deliveries: DeliveryRepository): Promise<void> {
-  while (!(await deliveries.releaseForChange(RELEASED_AT_ONCE)));
+async function releaseAll(dueEmails: DueEmailsRepository): Promise<void> {
+  while (!(await dueEmails.releaseForChange(RELEASED_AT_ONCE)));
 }
 
 /** What was held goes on, and the next test that waits gets its turn; when this fails the sweeper does it. */
-async function afterTest({ deliveries, smtpTests, queue, nudgeEmails, logger }: WorkerParts): Promise<void> {
+async function afterTest({ dueEmails, smtpTests, queue, nudgeEmails, logger }: WorkerParts): Promise<void> {
   try {
-    while ((await deliveries.releaseHeld(RELEASED_AT_ONCE)) === RELEASED_AT_ONCE);
-    await nudgeEmails(await deliveries.takeDue(RELEASED_AT_ONCE));
+    while ((await dueEmails.releaseHeld(RELEASED_AT_ONCE)) === RELEASED_AT_ONCE);
+    await nudgeEmails(await dueEmails.takeDue(RELEASED_AT_ONCE));
     const testId = await smtpTests.oldestQueued();
     if (testId !== null) await queue.nudge(runSmtpTest, [{ testId }]);
   } catch (error) {

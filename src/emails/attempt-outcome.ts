@@ -4,6 +4,7 @@ import { SmtpFailure } from '../smtp/failure.js';
 import type { Accepted } from '../smtp/send.js';
 import { MailboxError } from '../smtp/mailbox.js';
 import type { ClaimedEmail, OutcomeMark } from './delivery.repository.js';
+import { LeaseLost } from './leases.js';
 import { told } from './relay-opener.js';
 import { retryDelayMs } from './retry.js';
 import { type EmailOutcome, nextStatus } from './status.js';
@@ -78,8 +79,11 @@ function faultOf(error: unknown): Fault {
   if (error instanceof MailboxError) {
     return { outcome: 'refused', code: error.code, message: error.message, stage: null, reply: null, enhancedCode: null, hint: 'Correct the address, then retry the e-mail.' };
   }
+  if (error instanceof LeaseLost) {
+    return { outcome: 'retryPlanned', code: error.code, message: error.message, stage: 'data', reply: null, enhancedCode: null, hint: null };
+  }
   return { outcome: 'retryPlanned', code: 'INTERNAL', message: 'The attempt failed by a fault of Mailroom; its log tells more.', stage: null, reply: null, enhancedCode: null, hint: null };
 }
 
 /** Whether it is one of the failures that are told to people as they are; all others are faults of ours. */
-export const isDiagnosed = (error: unknown): boolean => error instanceof SmtpFailure || error instanceof DnsFailure || error instanceof MailboxError;
+export const isDiagnosed = (error: unknown): boolean => error instanceof SmtpFailure || error instanceof DnsFailure || error instanceof MailboxError || error instanceof LeaseLost;

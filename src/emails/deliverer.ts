@@ -10,7 +10,7 @@ import { acceptedOutcome, type Attempt, failedOutcome, isDiagnosed, type RetryPl
 import { Batch, type BatchItem } from './batch.js';
 import type { ClaimedEmail, DeliveryRepository, OutcomeMark, Started } from './delivery.repository.js';
 import type { EmailStatus } from './emails.contract.js';
-import type { Leases } from './leases.js';
+import { instant, type Leases } from './leases.js';
 import { Marks } from './marks.js';
 import { MessageSource } from './message-source.js';
 import type { RelayHealth } from './relay-health.js';
@@ -43,11 +43,12 @@ export class Deliverer {
 
   async deliver(emailIds: string[], signal: AbortSignal): Promise<void> {
     const { deliveries, leases, worker } = this.parts;
+    const askedAt = instant();
     const claimed = await deliveries.claim(emailIds, worker);
     const leaseId = claimed[0]?.leaseId;
     if (leaseId === undefined) return;
     try {
-      await leases.hold(leaseId, () => this.work(claimed, leaseId, signal));
+      await leases.hold(leaseId, askedAt, () => this.work(claimed, leaseId, signal));
     } finally {
       await deliveries.release(leaseId);
     }
@@ -159,7 +160,7 @@ export class Deliverer {
     const startedAt = new Date();
     let outcome: OutcomeMark;
     try {
-      const accepted = await session.send({ from: relay.senderAddress, to: email.to, message: await messages.messageFor(email) });
+      const accepted = await session.send({ from: relay.senderAddress, to: email.to, message: await messages.messageFor(email) }, { onHandover: () => this.parts.leases.assertHeld(email.leaseId) });
       outcome = acceptedOutcome(this.attemptOf(email, started, batch, session, startedAt), accepted, this.parts.sessions.takeFailures(session));
     } catch (error) {
       if (reused && wasGone(error)) {

@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { type Database, Prisma } from '../db/client.js';
 import type { EmailStatus } from './emails.contract.js';
+import { CURRENT_RELAY, GATE_IS_OPEN, IS_TOLD, LEASE_SECONDS, PUT_OFF, UNREACHABLE } from './delivery-sql.js';
 import { SLOW_INTERVAL_MS } from './relay-states.repository.js';
 import { ADDRESSEES, NO_ADDRESSEES } from './subscribers.js';
 
@@ -77,17 +78,14 @@ export interface Started {
   slowIntervalMs: number;
 }
 
-/** How long a lease holds without being renewed, by the database's clock. */
-export const LEASE_SECONDS = 10;
-
-/** The rows of deliveries: leases, marks, and what is due. Each method is one statement. */
+/** The rows of deliveries, as those who deliver see them: leases and marks. Each method is one statement. */
 export class DeliveryRepository {
   constructor(private readonly db: Database) {}
 
-  /** Takes a lease on those of `emailIds` that are due and that nobody holds; on none while a test holds the gate. */
+  /** Takes a lease on those of `emailIds` that are due and that nobody holds, and answers them by age; on none while a test holds the gate. */
   async claim(emailIds: string[], worker: string): Promise<ClaimedEmail[]> {
     const leaseId = uuidv7();
-    return this.db.prisma.$queryRaw<ClaimedEmail[]>`
+    const claimed = await this.db.prisma.$queryRaw<ClaimedEmail[]>`
       WITH due AS (
         SELECT id FROM emails
         WHERE id = ANY(${emailIds}::uuid[]) AND lease_id IS NULL AND status IN ('queued', 'deferred', 'unconfirmed') AND next_attempt_at <= now()
@@ -100,6 +98,7 @@ export class DeliveryRepository {
       UPDATE emails e SET lease_id = ${leaseId}::uuid, nudge_at = NULL FROM due WHERE e.id = due.id
       RETURNING e.id, e.event_id AS "eventId", e.lease_id AS "leaseId", e.to_address AS "to", e.user_id IS NOT NULL AS "forUser", e.message_id AS "messageId", e.created_at AS "createdAt",
         e.status, e.tries, e.attempt_count AS "attemptCount", e.at_most_once AS "atMostOnce", (extract(epoch FROM e.give_up_at - now()) * 1000)::float8 AS "windowMs"`;
+    return claimed.sort(byAge);
   }
 
   contents(eventIds: string[]): Promise<EmailContent[]> {
@@ -108,9 +107,11 @@ export class DeliveryRepository {
       FROM email_contents WHERE event_id = ANY(${eventIds}::uuid[])`;
   }
 
-  async renew(leaseIds: string[]): Promise<void> {
-    await this.db.prisma.$executeRaw`
-      UPDATE delivery_leases SET expires_at = now() + make_interval(secs => ${LEASE_SECONDS}) WHERE id = ANY(${leaseIds}::uuid[])`;
+  /** Answers those of the leases that nobody has taken over. */
+  async renew(leaseIds: string[]): Promise<string[]> {
+    const rows = await this.db.prisma.$queryRaw<{ id: string }[]>`
+      UPDATE delivery_leases SET expires_at = now() + make_interval(secs => ${LEASE_SECONDS}) WHERE id = ANY(${leaseIds}::uuid[]) RETURNING id`;
+    return rows.map(({ id }) => id);
   }
 
   /**
@@ -188,56 +189,12 @@ export class DeliveryRepository {
   }
 
   /**
-   * Puts off, without an attempt, what a worker holds while the relay cannot be reached: for as long as it has not been reachable, so that a long outage
-   * costs little; all of it is due when the relay is back. What has had its time fails.
+   * Puts off, without an attempt, what a worker holds while the relay cannot be reached; nothing when it is back by now. What has had its time fails.
    */
   async postponeUnreachable(leaseId: string, relay: string): Promise<void> {
     await this.db.prisma.$executeRaw`
-      WITH r AS (SELECT code, reason, least(greatest(now() - unreachable_since, interval '30 seconds'), interval '4 hours') AS pause FROM relay_states WHERE relay = ${relay})
-      UPDATE emails e SET lease_id = NULL, updated_at = now(), reason_code = r.code,
-        status = CASE WHEN e.give_up_at < now() THEN 'failed'::email_status WHEN e.status = 'queued' THEN 'deferred'::email_status ELSE e.status END,
-        failure_untold = e.give_up_at < now() AND ${IS_TOLD},
-        reason = CASE WHEN e.give_up_at < now() THEN 'No success within the retry window. Last: ' || r.reason ELSE r.reason || ' It is tried by one connection from time to time; this e-mail goes out when that succeeds.' END,
-        next_attempt_at = CASE WHEN e.give_up_at >= now() THEN least(now() + r.pause, greatest(e.give_up_at, now() + interval '1 second')) END,
-        nudge_at = CASE WHEN e.give_up_at >= now() THEN least(now() + r.pause, greatest(e.give_up_at, now() + interval '1 second')) END
-      FROM r WHERE e.lease_id = ${leaseId}::uuid AND e.status <> 'sending'`;
-  }
-
-  /** Makes the oldest e-mail that waits for a retry due now, so that somebody tries the relay. */
-  async releaseOldest(): Promise<void> {
-    await this.db.prisma.$executeRaw`
-      UPDATE emails SET next_attempt_at = now(), nudge_at = now()
-      WHERE id IN (SELECT id FROM emails WHERE status = 'deferred' AND lease_id IS NULL AND next_attempt_at > now() ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)`;
-  }
-
-  /**
-   * Takes over what the leases of dead workers held. An attempt that was under way is in doubt: the e-mail becomes `unconfirmed`, with the
-   * attempt on record, and is due at once; an e-mail that lost its worker before, perhaps by its own fault, waits longer each time, and
-   * is not tried again after its retry window.
-   */
-  async takeOverExpired(retryBaseMs: number): Promise<number> {
-    return this.db.prisma.$executeRaw`
-      WITH dead AS (
-        DELETE FROM delivery_leases WHERE id IN (SELECT id FROM delivery_leases WHERE expires_at < now() FOR UPDATE SKIP LOCKED) RETURNING id, worker
-      ), held AS (
-        SELECT e.id, e.status, e.attempt_count, e.attempt_started_at, dead.worker, CASE WHEN e.at_most_once THEN ${LOST_ONCE} ELSE ${LOST} END AS told,
-          CASE WHEN e.status <> 'sending' THEN now()
-               WHEN e.at_most_once THEN NULL
-               WHEN e.tries <= 1 THEN now()
-               WHEN e.give_up_at < now() THEN NULL
-               ELSE now() + make_interval(secs => least(${retryBaseMs} * 2 ^ least(e.tries - 2, 30), 14400000) / 1000) END AS due_at
-        FROM emails e JOIN dead ON e.lease_id = dead.id FOR UPDATE OF e
-      ), doubtful AS (
-        INSERT INTO email_attempts (email_id, number, started_at, duration_ms, worker, outcome, code, message)
-        SELECT id, attempt_count, attempt_started_at, extract(epoch FROM now() - attempt_started_at)::int * 1000, worker, 'unconfirmed', 'WORKER_LOST', told
-        FROM held WHERE status = 'sending'
-        ON CONFLICT DO NOTHING
-      )
-      UPDATE emails e SET lease_id = NULL, next_attempt_at = held.due_at, nudge_at = held.due_at, updated_at = now(),
-        status = CASE WHEN held.status = 'sending' THEN 'unconfirmed'::email_status ELSE held.status END,
-        reason_code = CASE WHEN held.status = 'sending' THEN 'WORKER_LOST' ELSE e.reason_code END,
-        reason = CASE WHEN held.status = 'sending' THEN held.told ELSE e.reason END
-      FROM held WHERE e.id = held.id`;
+      WITH r AS (${UNREACHABLE} AND relay = ${relay} FOR SHARE)
+      UPDATE emails e SET ${PUT_OFF}, lease_id = NULL FROM r WHERE e.lease_id = ${leaseId}::uuid AND e.status <> 'sending'`;
   }
 
   /** Whether e-mails may start for this relay: it is the current one, and no test holds the gate. */
@@ -246,55 +203,7 @@ export class DeliveryRepository {
       SELECT EXISTS (SELECT 1 FROM delivery_gate CROSS JOIN (${CURRENT_RELAY}) current WHERE ${GATE_IS_OPEN} AND current.version = ${relayVersion}) AS open`;
     return row!.open;
   }
-
-  /**
-   * Takes up to `limit` e-mails that are due, oldest first, and puts their next nudge off, so that each is enqueued once. None while a
-   * test holds the gate.
-   */
-  async takeDue(limit: number): Promise<string[]> {
-    const rows = await this.db.prisma.$queryRaw<{ id: string }[]>`
-      UPDATE emails SET nudge_at = now() + interval '30 seconds'
-      WHERE id IN (SELECT id FROM emails WHERE nudge_at <= now() ORDER BY nudge_at LIMIT ${limit} FOR UPDATE SKIP LOCKED)
-        AND EXISTS (SELECT 1 FROM delivery_gate WHERE ${GATE_IS_OPEN})
-      RETURNING id`;
-    return rows.map(({ id }) => id);
-  }
-
-  /** Makes a batch of what was held while a test ran due for the sweeper now; answers how many. */
-  async releaseHeld(limit: number): Promise<number> {
-    return this.db.prisma.$executeRaw`
-      UPDATE emails SET nudge_at = created_at
-      WHERE id IN (SELECT id FROM emails WHERE status IN ('queued', 'deferred', 'unconfirmed') AND lease_id IS NULL AND next_attempt_at <= now() AND nudge_at > now()
-                   LIMIT ${limit} FOR UPDATE SKIP LOCKED)`;
-  }
-
-  /**
-   * Makes up to `limit` e-mails that wait for a retry due now, oldest first, when the settings (SMTP, account, certificates, DNS) have changed, or the relay
-   * has come back, since that was done last. False when there is more to do.
-   */
-  async releaseForChange(limit: number): Promise<boolean> {
-    const [state] = await this.db.prisma.$queryRaw<{ version: string; released: string }[]>`
-      SELECT current.version || '.' || dns.version || '.' || state.recoveries AS version, state.released_version AS released
-      FROM delivery_state state CROSS JOIN dns_settings dns CROSS JOIN (${CURRENT_RELAY}) current`;
-    if (state!.version === state!.released) return true;
-    const released = await this.db.prisma.$executeRaw`
-      UPDATE emails SET next_attempt_at = now(), nudge_at = created_at
-      WHERE id IN (SELECT id FROM emails WHERE status IN ('deferred', 'unconfirmed') AND lease_id IS NULL AND next_attempt_at > now()
-                   ORDER BY id LIMIT ${limit} FOR UPDATE SKIP LOCKED)`;
-    if (released === limit) return false;
-    await this.db.prisma.$executeRaw`UPDATE relay_states SET open_until = now() WHERE open_until > now()`; // what was changed may be what it takes: it is tried at once
-    await this.db.prisma.$executeRaw`UPDATE delivery_state SET released_version = ${state!.version}`;
-    return true;
-  }
 }
-
-/** A test holds the gate by a lease: one whose process died does not hold it for long. */
-const GATE_IS_OPEN = Prisma.sql`(holder IS NULL OR expires_at < now())`;
-
-/** The version of a Relay: of the settings, of their account and of the certificates. */
-const CURRENT_RELAY = Prisma.sql`
-  SELECT s.version || '.' || coalesce(a.version, 0) || '.' || m.version AS version
-  FROM smtp_settings s CROSS JOIN tls_material m LEFT JOIN accounts a ON a.id = s.account_id LIMIT 1`; // the planner does not know that these tables have one row
 
 /** The e-mails of users who moved away from an address that others still have. */
 const FORKED = Prisma.sql`
@@ -304,12 +213,8 @@ const FORKED = Prisma.sql`
         FROM (SELECT uuid_v7(now()) AS id, a.id AS email_id, a.fork_address AS address, a.fork_key AS key FROM addressee a WHERE a.fork_key IS NOT NULL) f JOIN emails m ON m.id = f.email_id
         ON CONFLICT (event_id, match_key) DO NOTHING`;
 
-/** Whether the failure of the e-mail e is published: never that of a mail which tells of failures. */
-const IS_TOLD = Prisma.sql`e.event_type <> 'EmailNotificationFailed'`;
+const byAge = (one: ClaimedEmail, other: ClaimedEmail): number => (one.id < other.id ? -1 : 1); // ids count up with time
 
 /** JSON that Postgres takes whatever a server said: jsonb knows no NUL and no half of a surrogate pair. */
 const storable = (marks: readonly object[]): string =>
   JSON.stringify(marks, (_name, value: unknown) => (typeof value === 'string' ? value.toWellFormed().replaceAll('\0', '\uFFFD') : value));
-
-const LOST = 'The worker died during the attempt, so it is not known whether the server took the mail (RFC 1047). It is sent again with the same Message-ID.';
-const LOST_ONCE = 'The worker died during the attempt, so it is not known whether the server took the mail (RFC 1047). It is not sent again (deliveryPolicy atMostOnce).';

@@ -1,4 +1,5 @@
 import { type Database, Prisma } from '../db/client.js';
+import { CURRENT_RELAY } from './delivery-sql.js';
 
 /** A relay that asked for less is slowed down to this at first, and to LONGEST at most; half of it after each HALF_LIFE without another complaint. */
 const [FIRST_MS, LONGEST_MS, NEGLIGIBLE_MS] = [200, 10_000, 20];
@@ -70,10 +71,10 @@ export class RelayStatesRepository {
       UPDATE delivery_state SET recoveries = recoveries + 1 WHERE EXISTS (SELECT 1 FROM back)`;
   }
 
-  /** Whether a relay that could not be reached is to be tried now, and nobody does. */
+  /** Whether the relay could not be reached, is to be tried now, and nobody does. */
   async wantsProbe(): Promise<boolean> {
     const rows = await this.db.prisma.$queryRaw<unknown[]>`
-      SELECT 1 FROM relay_states WHERE open_until <= now() AND (probe_until IS NULL OR probe_until < now()) AND updated_at > now() - interval '1 day' LIMIT 1`;
+      SELECT 1 FROM relay_states WHERE relay = (${CURRENT_RELAY}) AND open_until <= now() AND (probe_until IS NULL OR probe_until < now())`;
     return rows.length > 0;
   }
 

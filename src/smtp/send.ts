@@ -54,10 +54,10 @@ async function handOver(dialogue: Dialogue, bytes: Buffer, onHandover?: () => vo
   const { wire, endpoint } = dialogue;
   wire.assertQuiet();
   const end = bytes.length > ONE_WRITE_LIMIT ? bytes.length - END_LENGTH : 0;
-  dialogue.midMessage = end > 0;
+  dialogue.midMessage = true; // whatever goes wrong before the end: no lone dot may follow, for it would make a mail of what is there
   if (end > 0 && await wire.flush(bytes.subarray(0, end), endpoint.timeouts.dataMs)) return; // refused half way
-  dialogue.midMessage = false;
   onHandover?.();
+  dialogue.midMessage = false;
   dialogue.messageHandedOver = true;
   wire.data(bytes.subarray(end), end === 0);
 }

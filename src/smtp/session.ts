@@ -36,7 +36,7 @@ export interface SmtpSession {
   readonly extensions: ReadonlyMap<string, string>;
   /** A mail can be sent now: the connection stands and no other mail is under way. */
   readonly usable: boolean;
-  /** MAIL, RCPT, DATA and the message. `onHandover` is called just before the final dot may leave. Throws SmtpFailure. One mail at a time. */
+  /** MAIL, RCPT, DATA and the message. `onHandover` is called just before the final dot may leave; when it throws, the mail is not sent and the session ends. Throws SmtpFailure. One mail at a time. */
   send(mail: Mail, options?: { onHandover?: () => void }): Promise<Accepted>;
   /** QUIT, and the end of the connection. Never throws. */
   quit(): Promise<void>;

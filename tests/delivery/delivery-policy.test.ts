@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { DeliveryRepository } from '../../src/emails/delivery.repository.js';
+import { DueEmailsRepository } from '../../src/emails/due-emails.repository.js';
 import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
 import { lies, type ScriptedServer, startScriptedServer } from '../setup/smtp-servers.js';
 import { waitFor } from '../setup/wait.js';
@@ -54,6 +54,6 @@ test('nor is it sent again when its worker died in the middle', async () => {
   const leaseId = '01900000-0000-7000-8000-000000000001';
   await database.prisma.deliveryLease.create({ data: { id: leaseId, worker: 'a dead one', expiresAt: new Date(Date.now() - 1_000) } });
   await database.prisma.email.update({ where: { id: emailId }, data: { status: 'sending', leaseId, attemptCount: 2, tries: 1, attemptStartedAt: new Date(), nextAttemptAt: null, nudgeAt: null } });
-  await new DeliveryRepository(database).takeOverExpired(50);
+  await new DueEmailsRepository(database).takeOverExpired(50);
   expect(await waitFor(() => email(id), ({ status }) => status === 'unconfirmed')).toMatchObject({ nextAttemptAt: null, attemptCount: 2, reason: { code: 'WORKER_LOST', message: expect.stringContaining('not sent again') } });
 });

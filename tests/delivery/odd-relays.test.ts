@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as uuidv7 } from 'uuid';
-import { DeliveryRepository } from '../../src/emails/delivery.repository.js';
+import { DueEmailsRepository } from '../../src/emails/due-emails.repository.js';
 import { insertEmail } from '../factories/insert-email.js';
 import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
 import { honestUntil, type Script, startScriptedServer, startSmtpSink } from '../setup/smtp-servers.js';
@@ -126,7 +126,7 @@ describe('relays that behave oddly, and settings that change under way', () => {
     };
     const [soon, later] = [new Date(Date.now() + 3_600_000), new Date(Date.now() - 1_000)];
     const ids = [await lost(1, soon), await lost(4, soon), await lost(4, later)];
-    await new DeliveryRepository(database).takeOverExpired(60_000);
+    await new DueEmailsRepository(database).takeOverExpired(60_000);
     const rows = await Promise.all(ids.map((id) => waitFor(() => database.prisma.email.findUniqueOrThrow({ where: { id } }), ({ status }) => status !== 'sending')));
     const [first, fourth, ended] = rows;
     expect(fourth!.nextAttemptAt!.getTime() - Date.now()).toBeGreaterThan(200_000);

@@ -89,7 +89,7 @@ export const CELLS: readonly Cell[] = [
   cell('Redis', 'with all its data, while mails are sent', emptyRedisAtSmtp('dot', LATER), { queues: REDIS, telling: REDIS, connections: 3 }),
 
   cell('a worker', 'when it has claimed e-mails and no connection', freezeAfterStatement(claims), FROZEN),
-  cell('a worker', 'after MAIL', freezeAtSmtp('mail', LATER), { ...FROZEN, mayRepeat: true }),
+  cell('a worker', 'after MAIL', freezeAtSmtp('mail', LATER), { ...FROZEN, connections: 3 }),
 
   cell('everything', 'at once, while mails are sent', killEverythingAtSmtp('dot', LATER), IN_DOUBT),
 

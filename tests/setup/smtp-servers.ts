@@ -192,7 +192,7 @@ export async function startScriptedServer(script: Script, options: { host?: stri
   const server: Server = createServer((socket) => {
     connections += 1;
     sockets.add(socket);
-    socket.on('error', () => {}).once('close', () => sockets.delete(socket));
+    socket.setNoDelay(true).on('error', () => {}).once('close', () => sockets.delete(socket));
     const peer = new ScriptedPeer(socket, lines, options.tls);
     void peer.ready.then(() => script(peer)).catch((error: unknown) => socket.destroy(error as Error));
   });

@@ -7,7 +7,7 @@ import { SmtpFailure } from '../../src/smtp/failure.js';
 import { connected } from '../../src/smtp/opening.js';
 import { openSession, type SessionOptions, type SmtpSession } from '../../src/smtp/session.js';
 import { Wire } from '../../src/smtp/wire.js';
-import { deferOnce, honestUntil, lies, startScriptedServer, type Script } from '../setup/smtp-servers.js';
+import { deferOnce, honestUntil, lies, startScriptedServer, startSmtpSink, type Script } from '../setup/smtp-servers.js';
 import { buildEndpoint, type EndpointOverrides, rejectionOf } from './endpoint.js';
 
 const cleanUps: (() => unknown)[] = [];
@@ -133,6 +133,16 @@ describe('lies about a mail', () => {
     const failure = await rejectionOf((await open(server)).send(large, { onHandover }), SmtpFailure);
     expect(failure).toMatchObject({ code: 'CONNECTION_LOST', stage: 'data', messageHandedOver: false });
     expect(onHandover).not.toHaveBeenCalled();
+  });
+
+  test.each([['a small', MAIL], ['a large', large]])('%s mail that is taken back just before its end is not delivered, not even in part', async (_size, mail) => {
+    const sink = await startSmtpSink();
+    const session = await open(sink);
+    const takenBack = new Error('taken back');
+    await expect(session.send(mail, { onHandover: () => { throw takenBack; } })).rejects.toBe(takenBack);
+    expect(session.usable).toBe(false);
+    await sink.close(); // which waits for the connection's end
+    expect(sink.mails).toEqual([]);
   });
 
   test('a large message that is refused half way: the reply counts, and the session is over', async () => {
