@@ -41,7 +41,7 @@ function sink() {
       }
     });
   });
-  return { received, up: () => once(server.listen(SMTP_PORT, '127.0.0.1'), 'listening') };
+  return { received, up: () => once(server.listen(SMTP_PORT, '127.0.0.1'), 'listening'), close: () => server.close() };
 }
 
 async function api(method, route, body) {
@@ -124,5 +124,6 @@ try {
 } finally {
   mailroom.kill('SIGTERM');
   await once(mailroom, 'exit');
+  relay.close();
   rmSync(folder, { recursive: true, force: true });
 }

@@ -69,7 +69,7 @@ export class DueEmailsRepository {
 
   /**
    * Makes up to `limit` e-mails that wait for a retry due now, oldest first, when the settings (SMTP, account, certificates, DNS) have changed, or the relay
-   * has come back, since that was done last. False when there is more to do.
+   * has come back, since that was done last; what became due by itself meanwhile takes its place among them. False when there is more to do.
    */
   async releaseForChange(limit: number): Promise<boolean> {
     const [state] = await this.db.prisma.$queryRaw<{ version: string; released: string }[]>`
@@ -78,7 +78,7 @@ export class DueEmailsRepository {
     if (state!.version === state!.released) return true;
     const released = await this.db.prisma.$executeRaw`
       UPDATE emails SET next_attempt_at = now(), nudge_at = created_at
-      WHERE id IN (SELECT id FROM emails WHERE status IN ('deferred', 'unconfirmed') AND lease_id IS NULL AND next_attempt_at > now()
+      WHERE id IN (SELECT id FROM emails WHERE status IN ('deferred', 'unconfirmed') AND lease_id IS NULL AND (next_attempt_at > now() OR nudge_at BETWEEN created_at + interval '1 ms' AND now())
                    ORDER BY id LIMIT ${limit} FOR UPDATE SKIP LOCKED)`;
     if (released === limit) return false;
     await this.db.prisma.$executeRaw`UPDATE relay_states SET open_until = now() WHERE open_until > now()`; // what was changed may be what it takes: it is tried at once
