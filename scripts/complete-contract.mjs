@@ -15,6 +15,7 @@ const TAGS = [
   ['Trusted certificates', 'The certificate authorities of private mail servers.'],
   ['SMTP tests', 'Find out whether, and why not, mail can be handed over: each address, each step, each reply.'],
   ['API keys', 'Who may call this API.'],
+  ['Audit log', 'Who changed what, when and from where.'],
   ['Support', 'What to hand to whoever is to find out why mail does not arrive.'],
 ];
 
@@ -31,7 +32,7 @@ of overwriting somebody else's change. Lists are paged by \`limit\` and \`cursor
 
 const PROBLEMS = {
   400: 'The request is malformed or not valid; `errors` says where',
-  401: 'The API key is missing or not known',
+  401: 'The API key is missing, not known, or has expired',
   403: 'The role of this key does not allow it',
   404: 'There is no such resource',
   409: 'The state of the resource does not allow it',
@@ -39,12 +40,14 @@ const PROBLEMS = {
   413: 'The body or the file is larger than 1 MiB',
   415: 'The body has another media type than this operation takes',
   422: 'The Idempotency-Key was used for another body',
+  429: 'The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid',
   503: 'A part that is needed cannot be reached; try again',
 };
 
 const HEADERS = {
   etag: { ETag: { description: 'Version of the resource; send it as If-Match with a write.', schema: { type: 'string' } } },
   file: { 'Content-Disposition': { description: 'The name of the file.', schema: { type: 'string' } } },
+  retryAfter: { 'Retry-After': { description: 'Seconds to wait before the request is repeated.', schema: { type: 'integer' } } },
   location: { Location: { description: 'Where the resource is.', schema: { type: 'string' } } },
   replayed: { 'Idempotency-Replayed': { description: '`true` when this is the answer to an earlier request with the same Idempotency-Key.', schema: { type: 'string' } } },
 };
@@ -100,6 +103,7 @@ function completeOperation(operation, method, path) {
   for (const status of problemsOf(operation, method, path, roles)) {
     operation.responses[status] ??= {
       description: PROBLEMS[status],
+      ...([429, 503].includes(status) && { headers: HEADERS.retryAfter }),
       content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
     };
   }
@@ -131,7 +135,7 @@ function problemsOf(operation, method, path, roles) {
   const parameters = (operation.parameters ?? []).map(({ name }) => name);
   return [
     400,
-    ...(roles.length > 0 ? [401, 403] : []),
+    ...(roles.length > 0 ? [401, 403, 429] : []),
     ...(path.includes('{') ? [404] : []),
     ...(parameters.includes('Idempotency-Key') ? [409, 422] : []),
     ...(/\/(retry|cancel|activate)$/.test(path) && path.includes('{') ? [409] : []),

@@ -20,11 +20,19 @@ export interface Config {
   readonly adminKey: string | null;
   /** Newest first; empty: a key file in the data folder. */
   readonly secretKeys: readonly string[];
+  /** The file that they were read from, which is read again when it matters; null: they stood in the variable, or there are none. */
+  readonly secretKeyFile: string | null;
   /** What NODE_EXTRA_CA_CERTS holds (PEM); null: not set, or it cannot be read, which Node.js itself tells. */
   readonly extraCertificates: string | null;
   readonly retryBaseMs: number;
   /** How long finished e-mails and their events are kept. */
   readonly retentionDays: number;
+  /** How long entries of the audit log are kept; null: for ever. */
+  readonly auditRetentionDays: number | null;
+  /** Requests a second that a key may make of a process; null: no limit. */
+  readonly rateLimit: number | null;
+  /** In CIDR notation: proxies whose word about a client's address is believed. */
+  readonly trustedProxies: readonly string[];
   /** In CIDR notation: no connection is opened to an address in these networks. */
   readonly smtpDenyNetworks: readonly string[];
   readonly logLevel: string;
@@ -39,12 +47,14 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const KNOWN = [
   'MAILROOM_ROLE', 'MAILROOM_HOST', 'MAILROOM_DATA_DIR', 'MAILROOM_ADMIN_KEY', 'MAILROOM_ADMIN_KEY_FILE', 'MAILROOM_SECRET_KEY',
-  'MAILROOM_SECRET_KEY_FILE', 'MAILROOM_RETENTION_DAYS', 'MAILROOM_RETRY_BASE_MS', 'MAILROOM_SMTP_DENY_NETWORKS', 'MAILROOM_LOG_LEVEL', 'MAILROOM_LOG_FORMAT',
+  'MAILROOM_SECRET_KEY_FILE', 'MAILROOM_AUDIT_RETENTION_DAYS', 'MAILROOM_RATE_LIMIT', 'MAILROOM_TRUSTED_PROXIES', 'MAILROOM_RETENTION_DAYS', 'MAILROOM_RETRY_BASE_MS', 'MAILROOM_SMTP_DENY_NETWORKS', 'MAILROOM_LOG_LEVEL', 'MAILROOM_LOG_FORMAT',
 ];
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 /** A key that can be guessed in a day is none. */
 export const MIN_ADMIN_KEY_LENGTH = 8;
 export const MIN_SECRET_KEY_LENGTH = 16;
+/** The database refuses to delete younger entries of the audit log. */
+const MIN_AUDIT_DAYS = 30;
 
 /** Where no mail server is, and much that must not be reached by way of one. Loopback is allowed: many relays run beside Mailroom. */
 export const DEFAULT_DENY_NETWORKS: readonly string[] = [
@@ -70,9 +80,13 @@ export function readConfig(env: Environment, terminal: boolean): Config {
     redisUrl: url(env, 'REDIS_URL', ['redis:', 'rediss:']),
     adminKey: adminKey(env),
     secretKeys: secretKeys(env),
+    secretKeyFile: text(env, 'MAILROOM_SECRET_KEY_FILE'),
     extraCertificates: extraCertificates(env),
     retentionDays: integer(env, 'MAILROOM_RETENTION_DAYS', 30, 1, 3_650),
     retryBaseMs: integer(env, 'MAILROOM_RETRY_BASE_MS', 30_000, 1, 86_400_000),
+    auditRetentionDays: optionalInteger(env, 'MAILROOM_AUDIT_RETENTION_DAYS', MIN_AUDIT_DAYS, 36_500),
+    rateLimit: optionalInteger(env, 'MAILROOM_RATE_LIMIT', 1, 100_000),
+    trustedProxies: networks(env, 'MAILROOM_TRUSTED_PROXIES', []),
     smtpDenyNetworks: networks(env, 'MAILROOM_SMTP_DENY_NETWORKS', DEFAULT_DENY_NETWORKS),
     logLevel: oneOf(env, 'MAILROOM_LOG_LEVEL', LOG_LEVELS, 'info'),
     logFormat: oneOf(env, 'MAILROOM_LOG_FORMAT', ['json', 'pretty'] as const, terminal ? 'pretty' : 'json'),
@@ -80,6 +94,8 @@ export function readConfig(env: Environment, terminal: boolean): Config {
     unknownVariables: Object.keys(env).filter((name) => name.startsWith('MAILROOM_') && !KNOWN.includes(name)),
   });
 }
+
+const optionalInteger = (env: Environment, name: string, min: number, max: number): number | null => (text(env, name) === null ? null : integer(env, name, 0, min, max));
 
 function text(env: Environment, name: string): string | null {
   const value = env[name]?.trim();

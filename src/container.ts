@@ -5,6 +5,10 @@ import { AccountsService } from './accounts/accounts.service.js';
 import { ApiKeysController } from './api-keys/api-keys.controller.js';
 import { ApiKeysRepository } from './api-keys/api-keys.repository.js';
 import { ApiKeysService } from './api-keys/api-keys.service.js';
+import { KeyUse } from './api-keys/key-use.js';
+import { AuditLogController } from './audit-log/audit-log.controller.js';
+import { AuditLogRepository } from './audit-log/audit-log.repository.js';
+import { AuditLogService } from './audit-log/audit-log.service.js';
 import { CertificateRequestsController } from './certificate-requests/certificate-requests.controller.js';
 import { CertificateRequestsRepository } from './certificate-requests/certificate-requests.repository.js';
 import { CertificateRequestsService } from './certificate-requests/certificate-requests.service.js';
@@ -122,7 +126,7 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
   const idempotencyRepository = new IdempotencyRepository(database);
   const sessionLogsRepository = new SmtpSessionLogsRepository(database);
 
-  const apiKeys = new ApiKeysService(database, new ApiKeysRepository(database));
+  const { apiKeys, keyUse, auditLog } = accessOf(database, config, logger);
   const releaseWaiting = (): void => void queue.nudge(releaseDeferred, [{}]);
   const accounts = new AccountsService(database, new AccountsRepository(database), keys, releaseWaiting);
   const { tlsMaterial, certificateRequests, clientCertificates, clientCertificatesRepository, trustedCertificates } = certificatesOf({ database, keys, config, changed: releaseWaiting });
@@ -176,10 +180,11 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
   });
 
   gaugeWaiting(metrics, queue, emailsRepository);
-  const operations = { readiness: readinessOf({ database: () => database.ping(), queue: () => queue.ping() }), metrics: metrics.text, answered: metrics.answered, logger };
+  const operations = { readiness: readinessOf({ database: () => database.ping(), queue: () => queue.ping() }), metrics: metrics.text, answered: metrics.answered, logger, trustedProxies: config.trustedProxies };
   const controllers = new Map<unknown, () => unknown>([
     [AccountsController, () => new AccountsController(accounts)],
     [ApiKeysController, () => new ApiKeysController(apiKeys)],
+    [AuditLogController, () => new AuditLogController(auditLog)],
     [CertificateRequestsController, () => new CertificateRequestsController(certificateRequests)],
     [ClientCertificatesController, () => new ClientCertificatesController(clientCertificates)],
     [DnsSettingsController, () => new DnsSettingsController(dnsSettings)],
@@ -195,7 +200,7 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
     [TrustedCertificatesController, () => new TrustedCertificatesController(trustedCertificates)],
     [UsersController, () => new UsersController(users)],
   ]);
-  const app = config.role === 'worker' ? createWorkerApp(operations) : createApp({ ...operations, controllers, holderOf: (key) => apiKeys.holderOf(key) });
+  const app = config.role === 'worker' ? createWorkerApp(operations) : createApp({ ...operations, controllers, rateLimit: config.rateLimit, holderOf: (key) => apiKeys.holderOf(key), used: (keyId) => keyUse.used(keyId) });
 
   let workers: Workers | null = null;
   return {
@@ -205,16 +210,27 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
     app,
     startWorkers: async () => {
       if (config.role === 'api') return;
-      workers = await startWorkers({ config, logger, queue, database, deliveries, dueEmails, relayStates, eventsRepository, idempotencyRepository, emails, emailTemplates, expiryWatch, failureNotices, retention, smtpSettings, dns, denyList, sessionLog, sessionLogs, smtpTests, metrics, nudgeEmails });
+      workers = await startWorkers({ config, logger, queue, database, deliveries, dueEmails, relayStates, eventsRepository, idempotencyRepository, emails, emailTemplates, expiryWatch, failureNotices, retention, auditLog, smtpSettings, dns, denyList, sessionLog, sessionLogs, smtpTests, metrics, nudgeEmails });
     },
     close: async (graceMs) => {
       await nudges.close();
+      await keyUse.close();
       await workers?.close(graceMs);
       await sessionLog.close();
       await queue.close(graceMs);
       await database.close();
     },
   };
+}
+
+/** Who may call, and what they changed. */
+// eslint-disable-next-line @typescript-eslint/explicit-function-return-type -- it says nothing that the last line does not
+function accessOf(database: Database, config: Config, logger: Logger) {
+  const repository = new ApiKeysRepository(database);
+  const apiKeys = new ApiKeysService(database, repository);
+  const keyUse = new KeyUse((uses) => repository.setLastUsed(uses), logger);
+  const auditLog = new AuditLogService(new AuditLogRepository(database), config.auditRetentionDays);
+  return { apiKeys, keyUse, auditLog };
 }
 
 /** What can happen, how it is told, and to whom. */

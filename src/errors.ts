@@ -12,6 +12,7 @@ export type ErrorKind =
   | 'tooLarge'
   | 'unsupportedMediaType'
   | 'keyReused'
+  | 'tooMany'
   | 'unavailable';
 
 /** One fault in the input: where it is (a JSON pointer into the body, or a parameter's name) and what to do about it. */

@@ -6,8 +6,8 @@ import { type Listener, listen } from './http/listen.js';
 import type { Logger } from './logger.js';
 import { SecretKeysRepository } from './secret-keys/secret-keys.repository.js';
 import { SecretKeysService } from './secret-keys/secret-keys.service.js';
-import { keyFromFile } from './secrets/key-file.js';
 import { KeyRing } from './secrets/key-ring.js';
+import { keySourceOf } from './secrets/key-source.js';
 
 export interface Mailroom {
   /** null in a worker that does not listen. */
@@ -42,13 +42,13 @@ export async function start(config: Config, logger: Logger, notice: (text: strin
 }
 
 async function startOn(databaseUrl: string, config: Config, logger: Logger, stops: (() => Promise<void>)[], stop: () => Promise<void>): Promise<Mailroom> {
-  const keys = new KeyRing(config.secretKeys.length > 0 ? config.secretKeys : [await keyFromFile(config.dataDir)]);
+  const keys = new KeyRing(await keySourceOf(config));
   let container!: Container;
   let firstKey: string | null = null;
   const migrated = await migrate(databaseUrl, async () => {
     container = await createContainer({ config, databaseUrl, keys, logger });
     stops.push(() => container.close(GRACE_MS));
-    await new SecretKeysService(new SecretKeysRepository(container.database)).register(keys);
+    await new SecretKeysService(container.database, new SecretKeysRepository(container.database)).register(keys);
     if (config.role !== 'worker') firstKey = await container.apiKeys.ensureAdministrator(config.adminKey);
   });
   if (migrated.length > 0) logger.info({ migrations: migrated }, 'the database was migrated');

@@ -15,10 +15,10 @@ const FAILURES_LOOK_MS = 2_000;
 const PURGED_AT_ONCE = 5_000;
 const RELEASED_AT_ONCE = 5_000;
 
-export type SweepParts = Pick<WorkerParts, 'config' | 'queue' | 'dueEmails' | 'relayStates' | 'failureNotices' | 'retention' | 'eventsRepository' | 'idempotencyRepository' | 'expiryWatch' | 'sessionLogs' | 'smtpTests' | 'nudgeEmails' | 'logger'>;
+export type SweepParts = Pick<WorkerParts, 'config' | 'queue' | 'dueEmails' | 'relayStates' | 'failureNotices' | 'retention' | 'auditLog' | 'eventsRepository' | 'idempotencyRepository' | 'expiryWatch' | 'sessionLogs' | 'smtpTests' | 'nudgeEmails' | 'logger'>;
 
 /** What was left behind, and what has had its time. Each step is safe in several processes at once. */
-export function sweepSteps({ config, queue, dueEmails, relayStates, failureNotices, retention, eventsRepository, idempotencyRepository, expiryWatch, sessionLogs, smtpTests, nudgeEmails, logger }: SweepParts): SweepStep[] {
+export function sweepSteps({ config, queue, dueEmails, relayStates, failureNotices, retention, auditLog, eventsRepository, idempotencyRepository, expiryWatch, sessionLogs, smtpTests, nudgeEmails, logger }: SweepParts): SweepStep[] {
   return [
     async () => {
       const taken = await dueEmails.takeOverExpired(config.retryBaseMs);
@@ -51,6 +51,7 @@ export function sweepSteps({ config, queue, dueEmails, relayStates, failureNotic
     every(HOUSEKEEPING_MS, async () => (await idempotencyRepository.deleteExpired(), true)),
     every(HOUSEKEEPING_MS, async () => (await relayStates.deleteOld(), true)),
     every(HOUSEKEEPING_MS, () => retention.purge()),
+    every(HOUSEKEEPING_MS, () => auditLog.purge()),
     every(HOUSEKEEPING_MS, async () => (await smtpTests.deleteOld(), true)),
     every(HOUSEKEEPING_MS, async () => (await sessionLogs.purge(PURGED_AT_ONCE)) < PURGED_AT_ONCE),
   ];

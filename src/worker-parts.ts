@@ -1,4 +1,5 @@
 import type { ExpiryWatch } from './client-certificates/expiry-watch.js';
+import type { AuditLogService } from './audit-log/audit-log.service.js';
 import type { Config } from './config.js';
 import type { Database } from './db/client.js';
 import type { DenyList } from './dns/deny-list.js';
@@ -36,6 +37,7 @@ export interface WorkerParts {
   expiryWatch: ExpiryWatch;
   failureNotices: FailureNotices;
   retention: Retention;
+  auditLog: AuditLogService;
   smtpSettings: SmtpSettingsService;
   dns: Dns;
   denyList: DenyList;

@@ -5,6 +5,7 @@ import { idSliceOf, type PageQuery, pageOf } from '../contract/page.js';
 import type { Database, Tx } from '../db/client.js';
 import { invalid, MailroomError, notFound } from '../errors.js';
 import type { KeyRing } from '../secrets/key-ring.js';
+import { bindingOf } from './binding.js';
 import { serverNotAllowed, unknownAccount, withoutPassword } from './account-refusal.js';
 import type { Account, AccountPage, AccountWrite } from './accounts.contract.js';
 import type { AccountData, AccountRow, AccountsRepository } from './accounts.repository.js';
@@ -132,7 +133,6 @@ export class AccountsService {
 }
 
 /** Bound in as associated data: a ciphertext that is moved to another account does not open. */
-const bindingOf = (id: string): string => JSON.stringify(['account', id]);
 
 function refuseInvalid(write: AccountWrite): void {
   const names = { accountName: write.accountName, ...(write.kind === 'directory' ? { domainName: write.domainName } : { assetName: write.assetName }) };

@@ -10,6 +10,8 @@ export interface ApiKeyCreate {
    */
   name: string;
   role: Role;
+  /** From then on the key is refused (401 API_KEY_EXPIRED). It must be in the future; left out: the key does not expire. */
+  expiresAt?: Timestamp | null;
 }
 
 export interface ApiKey {
@@ -19,6 +21,10 @@ export interface ApiKey {
   createdAt: Timestamp;
   /** Name of the key that made this one. */
   createdBy: string;
+  /** null: it does not expire. */
+  expiresAt: Timestamp | null;
+  /** When a request was last made with it, as known some ten seconds later; null: never yet. */
+  lastUsedAt: Timestamp | null;
 }
 
 export interface ApiKeyWithSecret extends ApiKey {

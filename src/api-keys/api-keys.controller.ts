@@ -3,7 +3,7 @@ import { ApiController, type ApiRequest } from '../contract/api-controller.js';
 import type { PageQuery } from '../contract/page.js';
 import type { Uuid } from '../contract/scalars.js';
 import type { ApiKey, ApiKeyCreate, ApiKeyPage, ApiKeyWithSecret } from './api-keys.contract.js';
-import type { ApiKeysService } from './api-keys.service.js';
+import { type ApiKeysService, VERSION } from './api-keys.service.js';
 
 @Route('api-keys')
 @Tags('API keys')
@@ -29,11 +29,11 @@ export class ApiKeysController extends ApiController {
   @Get('{id}')
   @Security('apiKey', ['administrator', 'auditor'])
   public async getApiKey(@Path() id: Uuid): Promise<ApiKey> {
-    return this.entity(await this.keys.get(id));
+    return this.entity(await this.keys.get(id), VERSION);
   }
 
   /**
-   * Makes a key for a service or a person. The answer is the only place where `key` is ever shown.
+   * Makes a key for a service or a person. The answer is the only place where `key` is ever shown: Mailroom keeps a hash of it.
    * @summary Create an API key
    */
   @Post()
@@ -41,13 +41,11 @@ export class ApiKeysController extends ApiController {
   @SuccessResponse(201, 'Created')
   public async createApiKey(@Request() req: ApiRequest, @Body() body: ApiKeyCreate): Promise<ApiKeyWithSecret> {
     const created = await this.keys.create(req.user, body);
-    const { key: _shownOnce, ...resource } = created;
-    this.made(201, `/v1/api-keys/${created.id}`, resource); // with the ETag that a read of it has
-    return created;
+    return this.made(201, `/v1/api-keys/${created.id}`, created, VERSION);
   }
 
   /**
-   * Revokes a key. Its next request is refused. The last administrator key and the one that MAILROOM_ADMIN_KEY gives cannot be deleted (409).
+   * Revokes a key. Its next request is refused, by every process. The last administrator key and the one that MAILROOM_ADMIN_KEY gives cannot be deleted (409).
    * @summary Delete an API key
    */
   @Delete('{id}')

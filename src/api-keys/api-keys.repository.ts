@@ -3,12 +3,13 @@ import type { ApiKeyModel } from '../db/generated/models.js';
 import type { Slice } from '../contract/page.js';
 
 export type ApiKeyRow = ApiKeyModel;
+export type NewApiKey = Omit<ApiKeyRow, 'createdAt' | 'lastUsedAt'>;
 
 export class ApiKeysRepository {
   constructor(private readonly db: Database) {}
 
-  findByHash(keyHash: Buffer): Promise<ApiKeyRow | null> {
-    return this.db.prisma.apiKey.findUnique({ where: { keyHash: new Uint8Array(keyHash) } });
+  findByHash(keyHash: Buffer, tx: Tx = this.db.prisma): Promise<ApiKeyRow | null> {
+    return tx.apiKey.findUnique({ where: { keyHash: new Uint8Array(keyHash) } });
   }
 
   list({ limit, after }: Slice): Promise<ApiKeyRow[]> {
@@ -19,17 +20,19 @@ export class ApiKeysRepository {
     });
   }
 
-  create(tx: Tx, row: Omit<ApiKeyRow, 'createdAt'>): Promise<ApiKeyRow> {
+  create(tx: Tx, row: NewApiKey): Promise<ApiKeyRow> {
     return tx.apiKey.create({ data: { ...row, keyHash: new Uint8Array(row.keyHash) } });
   }
 
   /**
    * Locks a key and all administrator keys, so that two deletions at once can neither delete the same key nor the last two administrators.
-   * @returns how many administrators there are
+   * @returns how many other administrators there are whose keys have not expired
    */
   async lockWithAdministrators(tx: Tx, id: string): Promise<number> {
-    const rows = await tx.$queryRaw<{ role: string }[]>`SELECT role::text FROM api_keys WHERE role = 'administrator' OR id = ${id}::uuid ORDER BY id FOR UPDATE`;
-    return rows.filter(({ role }) => role === 'administrator').length;
+    const rows = await tx.$queryRaw<{ id: string; administers: boolean }[]>`
+      SELECT id, role = 'administrator' AND (expires_at IS NULL OR expires_at > now()) AS administers FROM api_keys
+      WHERE role = 'administrator' OR id = ${id}::uuid ORDER BY id FOR UPDATE`;
+    return rows.filter((row) => row.administers && row.id !== id).length;
   }
 
   find(tx: Tx, id: string): Promise<ApiKeyRow | null> {
@@ -40,20 +43,29 @@ export class ApiKeysRepository {
     await tx.apiKey.delete({ where: { id } });
   }
 
-  async exists(): Promise<boolean> {
-    return (await this.db.prisma.apiKey.count({ where: { role: 'administrator' } })) > 0;
+  async hasAdministrator(tx: Tx): Promise<boolean> {
+    return (await tx.apiKey.count({ where: { role: 'administrator', OR: [{ expiresAt: null }, { expiresAt: { gt: new Date() } }] } })) > 0;
   }
 
-  /** The one key that follows MAILROOM_ADMIN_KEY: another value replaces it. */
-  async replaceEnvironmentKey(row: Omit<ApiKeyRow, 'createdAt'>): Promise<void> {
-    const data = { ...row, keyHash: new Uint8Array(row.keyHash) };
-    await this.db.prisma.$transaction([
-      this.db.prisma.apiKey.deleteMany({ where: { origin: 'environment', NOT: { keyHash: data.keyHash } } }),
-      this.db.prisma.apiKey.upsert({ where: { keyHash: data.keyHash }, create: data, update: { origin: 'environment', role: 'administrator' } }),
-    ]);
+  /** When keys were used last, by their ids. One statement; a later time stays. */
+  async setLastUsed(uses: ReadonlyMap<string, Date>): Promise<void> {
+    await this.db.prisma.$executeRaw`
+      UPDATE api_keys k SET last_used_at = u.at FROM unnest(${[...uses.keys()]}::uuid[], ${[...uses.values()].map((at) => at.toISOString())}::timestamptz[]) AS u(id, at)
+      WHERE k.id = u.id AND (k.last_used_at IS NULL OR k.last_used_at < u.at)`;
   }
 
-  async removeEnvironmentKey(): Promise<void> {
-    await this.db.prisma.apiKey.deleteMany({ where: { origin: 'environment' } });
+  /** Processes that start at once see to the first keys one after the other. */
+  async lockFirstKeys(tx: Tx): Promise<void> {
+    await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtext('mailroom first keys'))`;
+  }
+
+  /** Those that followed another value of MAILROOM_ADMIN_KEY. */
+  staleEnvironmentKeys(tx: Tx, keyHash: Buffer | null): Promise<ApiKeyRow[]> {
+    return tx.apiKey.findMany({ where: { origin: 'environment', ...(keyHash !== null && { NOT: { keyHash: new Uint8Array(keyHash) } }) } });
+  }
+
+  /** A key of that value was made before: it is the environment's now, and an administrator. */
+  adoptForEnvironment(tx: Tx, id: string): Promise<ApiKeyRow> {
+    return tx.apiKey.update({ where: { id }, data: { origin: 'environment', role: 'administrator', expiresAt: null } });
   }
 }

@@ -1,13 +1,25 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
-import { changeResource, refuseStale } from '../audit-log/change-resource.js';
+import { changeResource, MAILROOM, recordChanges, refuseStale } from '../audit-log/change-resource.js';
 import type { Actor, Role } from '../contract/actor.js';
-import { digestOf } from '../contract/etag.js';
+import { etagOf } from '../contract/etag.js';
 import { idSliceOf, type PageQuery, pageOf } from '../contract/page.js';
-import type { Database } from '../db/client.js';
-import { MailroomError, notFound } from '../errors.js';
+import { timeOf } from '../contract/time.js';
+import type { Database, Tx } from '../db/client.js';
+import { invalid, MailroomError, notFound } from '../errors.js';
 import type { ApiKey, ApiKeyCreate, ApiKeyPage, ApiKeyWithSecret } from './api-keys.contract.js';
-import type { ApiKeyRow, ApiKeysRepository } from './api-keys.repository.js';
+import type { ApiKeyRow, ApiKeysRepository, NewApiKey } from './api-keys.repository.js';
+
+const TYPE = 'apiKey';
+/** A key never changes, but for when it was used last; and that makes nobody's copy stale. */
+export const VERSION = 1;
+
+export interface KeyHolder {
+  keyId: string;
+  name: string;
+  role: Role;
+  expired: boolean;
+}
 
 export class ApiKeysService {
   constructor(
@@ -15,10 +27,12 @@ export class ApiKeysService {
     private readonly keys: ApiKeysRepository,
   ) {}
 
-  /** Who holds this key; null when nobody does. */
-  async holderOf(key: string): Promise<{ keyId: string; name: string; role: Role } | null> {
-    const row = await this.keys.findByHash(hashOf(key));
-    return row && { keyId: row.id, name: row.name, role: row.role };
+  /** Who holds this key; null when nobody does. The database is asked each time: a key that was deleted is refused at once, in every process. */
+  async holderOf(key: string): Promise<KeyHolder | null> {
+    const hash = hashOf(key);
+    const row = await this.keys.findByHash(hash);
+    if (row === null || !timingSafeEqual(row.keyHash, hash)) return null;
+    return { keyId: row.id, name: row.name, role: row.role, expired: row.expiresAt !== null && row.expiresAt <= new Date() };
   }
 
   async list(query: PageQuery): Promise<ApiKeyPage> {
@@ -30,13 +44,15 @@ export class ApiKeysService {
     return toApiKey((await this.keys.find(this.db.prisma, id)) ?? fail(notFound('API key', id)));
   }
 
-  async create(actor: Actor, { name, role }: ApiKeyCreate): Promise<ApiKeyWithSecret> {
+  async create(actor: Actor, { name, role, expiresAt = null }: ApiKeyCreate): Promise<ApiKeyWithSecret> {
+    const expiry = timeOf('expiresAt', expiresAt ?? undefined, 'pointer') ?? null;
+    if (expiry !== null && expiry <= new Date()) throw invalid('EXPIRY_PAST', '/expiresAt', 'must be in the future');
     const key = newKey();
     const id = uuidv7();
     const row = await changeResource(this.db, actor, {
-      type: 'api-key',
+      type: TYPE,
       id,
-      apply: (tx) => this.keys.create(tx, { id, name, role, keyHash: new Uint8Array(hashOf(key)), origin: 'api', createdBy: actor.name }),
+      apply: (tx) => this.keys.create(tx, { id, name, role, keyHash: new Uint8Array(hashOf(key)), origin: 'api', createdBy: actor.name, expiresAt: expiry }),
       describe,
     });
     return { ...toApiKey(row), key };
@@ -45,13 +61,13 @@ export class ApiKeysService {
   /** @param ifMatch the request's If-Match: another ETag than the key's is 412, and nothing is deleted */
   async delete(actor: Actor, id: string, ifMatch: string | undefined): Promise<void> {
     await changeResource(this.db, actor, {
-      type: 'api-key',
+      type: TYPE,
       id,
       load: async (tx) => {
-        const administrators = await this.keys.lockWithAdministrators(tx, id);
+        const otherAdministrators = await this.keys.lockWithAdministrators(tx, id);
         const row = (await this.keys.find(tx, id)) ?? fail(notFound('API key', id));
-        refuseDeletion(row, administrators);
-        refuseStale(ifMatch, digestOf(toApiKey(row)));
+        refuseDeletion(row, otherAdministrators);
+        refuseStale(ifMatch, etagOf(VERSION));
         return row;
       },
       apply: async (tx) => {
@@ -66,16 +82,35 @@ export class ApiKeysService {
    * Sees to it that there is an administrator. With MAILROOM_ADMIN_KEY that key is one (and an earlier value of the variable no longer);
    * without it and without any administrator a key is made, and returned so that it can be shown this once.
    */
-  async ensureAdministrator(adminKey: string | null): Promise<string | null> {
-    if (adminKey !== null) {
-      await this.keys.replaceEnvironmentKey(firstRow(adminKey, 'environment'));
-      return null;
-    }
-    await this.keys.removeEnvironmentKey();
-    if (await this.keys.exists()) return null;
-    const key = newKey();
-    await this.keys.create(this.db.prisma, firstRow(key, 'start'));
-    return key;
+  ensureAdministrator(adminKey: string | null): Promise<string | null> {
+    return this.db.prisma.$transaction(async (tx) => {
+      await this.keys.lockFirstKeys(tx);
+      await this.forgetEnvironmentKeys(tx, adminKey);
+      if (adminKey !== null) await this.adoptEnvironmentKey(tx, adminKey);
+      if (await this.keys.hasAdministrator(tx)) return null;
+      const key = newKey();
+      await this.makeFirst(tx, key, 'start');
+      return key;
+    });
+  }
+
+  private async forgetEnvironmentKeys(tx: Tx, current: string | null): Promise<void> {
+    const stale = await this.keys.staleEnvironmentKeys(tx, current === null ? null : hashOf(current));
+    for (const row of stale) await this.keys.delete(tx, row.id);
+    await recordChanges(tx, MAILROOM, TYPE, stale.map((row) => ({ id: row.id, before: describe(row), after: null })));
+  }
+
+  private async adoptEnvironmentKey(tx: Tx, key: string): Promise<void> {
+    const known = await this.keys.findByHash(hashOf(key), tx);
+    if (known === null) return this.makeFirst(tx, key, 'environment');
+    if (known.origin === 'environment') return;
+    const adopted = await this.keys.adoptForEnvironment(tx, known.id);
+    await recordChanges(tx, MAILROOM, TYPE, [{ id: known.id, before: describe(known), after: describe(adopted) }]);
+  }
+
+  private async makeFirst(tx: Tx, key: string, origin: 'environment' | 'start'): Promise<void> {
+    const row = await this.keys.create(tx, firstRow(key, origin));
+    await recordChanges(tx, MAILROOM, TYPE, [{ id: row.id, before: null, after: describe(row) }]);
   }
 }
 
@@ -83,22 +118,24 @@ export class ApiKeysService {
 const newKey = (): string => `mr_${randomBytes(32).toString('base64url')}`;
 const hashOf = (key: string): Buffer => createHash('sha256').update(key).digest();
 
-function firstRow(key: string, origin: 'environment' | 'start'): Omit<ApiKeyRow, 'createdAt'> {
+function firstRow(key: string, origin: 'environment' | 'start'): NewApiKey {
   const name = origin === 'environment' ? 'MAILROOM_ADMIN_KEY' : 'First administrator';
-  return { id: uuidv7(), name, role: 'administrator', keyHash: new Uint8Array(hashOf(key)), origin, createdBy: 'Mailroom' };
+  return { id: uuidv7(), name, role: 'administrator', keyHash: new Uint8Array(hashOf(key)), origin, createdBy: MAILROOM.name, expiresAt: null };
 }
 
-function refuseDeletion(row: ApiKeyRow, administrators: number): void {
+function refuseDeletion(row: ApiKeyRow, otherAdministrators: number): void {
   if (row.origin === 'environment') {
     throw new MailroomError('conflict', 'API_KEY_FROM_ENVIRONMENT', 'This key is MAILROOM_ADMIN_KEY. Change or remove the variable and restart; then it is gone.');
   }
-  if (row.role === 'administrator' && administrators === 1) {
+  if (row.role === 'administrator' && otherAdministrators === 0) {
     throw new MailroomError('conflict', 'LAST_ADMINISTRATOR_KEY', 'This is the last administrator key. Make another one first, or nobody could administer Mailroom.');
   }
 }
 
-const toApiKey = (row: ApiKeyRow): ApiKey => ({ id: row.id, name: row.name, role: row.role, createdAt: row.createdAt.toISOString(), createdBy: row.createdBy });
-const describe = (row: ApiKeyRow): { name: string; role: string } => ({ name: row.name, role: row.role });
+const toApiKey = ({ id, name, role, createdAt, createdBy, expiresAt, lastUsedAt }: ApiKeyRow): ApiKey =>
+  ({ id, name, role, createdAt: createdAt.toISOString(), createdBy, expiresAt: expiresAt?.toISOString() ?? null, lastUsedAt: lastUsedAt?.toISOString() ?? null });
+
+const describe = ({ name, role, expiresAt }: ApiKeyRow): { name: string; role: string; expiresAt: string | null } => ({ name, role, expiresAt: expiresAt?.toISOString() ?? null });
 
 function fail(error: Error): never {
   throw error;

@@ -3,12 +3,13 @@ import type { Actor } from '../contract/actor.js';
 import { etagOf, namesEtag } from '../contract/etag.js';
 import { type Database, Prisma, type Tx } from '../db/client.js';
 import { MailroomError } from '../errors.js';
+import type { AuditedAction, AuditedType } from './audited-type.js';
 
 type Row = object | null;
 
 /** A change of one resource. `Before` and `After` are stored rows; null stands for "not there". */
 export interface ResourceChange<Before extends Row, After extends Row> {
-  type: string;
+  type: AuditedType;
   /** Told from the row when it is not known before. */
   id: string | ((row: NonNullable<Before> | NonNullable<After>) => string);
   /** The request's If-Match header. */
@@ -66,6 +67,12 @@ export async function recordUpdated<R extends object>(tx: Tx, actor: Actor, chan
   await record(tx, actor, change as ResourceChange<R, R>, before, after);
 }
 
+/** Who is told to have made a change: the caller, or the program itself. */
+type Author = Pick<Actor, 'name'> & { [Detail in 'keyId' | 'remoteAddress' | 'requestId']: string | null };
+
+/** Changes that nobody asked for in a request. */
+export const MAILROOM: Author = { name: 'Mailroom', keyId: null, remoteAddress: null, requestId: null };
+
 /** What became of a resource that was changed along with others. null: it was not there before, or is no more. */
 export interface RecordedChange {
   id: string;
@@ -74,7 +81,7 @@ export interface RecordedChange {
 }
 
 /** Changes of several resources of one kind that come along with that of another one, in its transaction: one statement. */
-export async function recordChanges(tx: Tx, actor: Actor, type: string, changes: RecordedChange[]): Promise<void> {
+export async function recordChanges(tx: Tx, actor: Author, type: AuditedType, changes: RecordedChange[]): Promise<void> {
   await tx.auditEntry.createMany({ data: changes.map((change) => entryOf(actor, type, change)) });
 }
 
@@ -85,8 +92,8 @@ async function record<Before extends Row, After extends Row>(tx: Tx, actor: Acto
   await tx.auditEntry.create({ data: entryOf(actor, change.type, { id, before: shown(before), after: shown(after) }) });
 }
 
-function entryOf({ name, keyId, remoteAddress, requestId }: Actor, resourceType: string, { id, before, after }: RecordedChange): Prisma.AuditEntryCreateManyInput {
-  const action = before === null ? 'create' : after === null ? 'delete' : 'update';
+function entryOf({ name, keyId, remoteAddress, requestId }: Author, resourceType: AuditedType, { id, before, after }: RecordedChange): Prisma.AuditEntryCreateManyInput {
+  const action: AuditedAction = before === null ? 'create' : after === null ? 'delete' : 'update';
   const values = { oldValue: before ?? Prisma.DbNull, newValue: after ?? Prisma.DbNull };
   return { id: uuidv7(), actor: name, actorKeyId: keyId, remoteAddress, requestId, action, resourceType, resourceId: id, ...values };
 }

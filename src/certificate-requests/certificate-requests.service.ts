@@ -12,7 +12,7 @@ import type { CertificateRequest, CertificateRequestCreate, CertificateRequestPa
 import type { CertificateRequestRow, CertificateRequestsRepository } from './certificate-requests.repository.js';
 import { dnsNamesOf, ipAddressesOf, subjectOf } from './subject.js';
 
-const TYPE = 'certificate-request';
+const TYPE = 'certificateRequest';
 
 export interface VersionedRequest {
   request: CertificateRequest;

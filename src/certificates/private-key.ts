@@ -1,7 +1,7 @@
 import type { KeyRing } from '../secrets/key-ring.js';
 
 /** Bound in as associated data: a ciphertext that is moved to another row, or another table, does not open. */
-const bindingOf = (owner: KeyOwner, id: string): string => JSON.stringify([owner, 'private-key', id]);
+export const bindingOf = (owner: KeyOwner, id: string): string => JSON.stringify([owner, 'private-key', id]);
 
 /** What a private key belongs to. */
 export type KeyOwner = 'certificate-request' | 'client-certificate';

@@ -33,7 +33,7 @@ export interface VersionedCertificate {
   version: number;
 }
 
-const TYPE = 'client-certificate';
+const TYPE = 'clientCertificate';
 
 export class ClientCertificatesService {
   constructor(private readonly parts: ClientCertificatesParts) {}

@@ -1,3 +1,5 @@
+import { MailroomError } from '../errors.js';
+
 /** What RFC 3339 can write in UTC, and Postgres can keep; an offset can lead out of it. */
 const EARLIEST = Date.parse('0001-01-01T00:00:00.000Z');
 const LATEST = Date.parse('9999-12-31T23:59:59.999Z');
@@ -15,3 +17,12 @@ export function momentOf(text: string): Date | null {
 }
 
 const isCalendarDay = (day: string): boolean => new Date(`${day}T00:00:00Z`).toISOString().startsWith(day);
+
+/** The moment of an optional time in a request. Throws TIME_INVALID (400), which names its place. */
+export function timeOf(name: string, text: string | undefined, place: 'parameter' | 'pointer'): Date | undefined {
+  if (text === undefined) return undefined;
+  const time = momentOf(text);
+  if (time !== null) return time;
+  const fault = { message: 'is no time that exists' };
+  throw new MailroomError('invalid', 'TIME_INVALID', `${name} is no time that exists.`, [place === 'pointer' ? { pointer: `/${name}`, ...fault } : { parameter: name, ...fault }]);
+}

@@ -32,7 +32,7 @@ export class DnsSettingsService {
     const { database, settings, refuseRedirect, changed } = this.parts;
     refuseInvalid(servers);
     const row = await changeResource(database, actor, {
-      type: 'dns-settings',
+      type: 'dnsSettings',
       id: 'dns-settings',
       ifMatch,
       load: (tx) => settings.lock(tx),

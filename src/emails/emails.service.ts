@@ -1,7 +1,7 @@
 import { changeResource } from '../audit-log/change-resource.js';
 import type { Actor } from '../contract/actor.js';
 import { idSliceOf, pageOf } from '../contract/page.js';
-import { momentOf } from '../contract/time.js';
+import { timeOf } from '../contract/time.js';
 import type { Database, Tx } from '../db/client.js';
 import { invalid, MailroomError, notFound } from '../errors.js';
 import { parseMailbox } from '../smtp/mailbox.js';
@@ -164,14 +164,6 @@ function filterOf({ status, to, eventId, from, until }: EmailQuery | EmailRetryF
     from: timeOf('from', from, place),
     until: timeOf('until', until, place),
   };
-}
-
-function timeOf(name: string, text: string | undefined, place: 'parameter' | 'pointer'): Date | undefined {
-  if (text === undefined) return undefined;
-  const time = momentOf(text);
-  if (time !== null) return time;
-  const fault = { message: 'is no time that exists' };
-  throw new MailroomError('invalid', 'TIME_INVALID', `${name} is no time that exists.`, [place === 'pointer' ? { pointer: `/${name}`, ...fault } : { parameter: name, ...fault }]);
 }
 
 function notPossible(status: EmailStatus, outcome: 'retryAsked' | 'cancelAsked'): MailroomError {

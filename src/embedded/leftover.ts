@@ -9,9 +9,10 @@ import { findProcess } from './process-info.js';
 const STEPS: [NodeJS.Signals, number][] = [['SIGINT', 6_000], ['SIGQUIT', 6_000], ['SIGKILL', 2_000]];
 const POLL_MS = 20;
 
-/** The status of a running server by its postmaster.pid: process id, and from line 8 whether it takes connections. */
+/** The status of a running server by its postmaster.pid: process id, from line 4 the port, and from line 8 whether it takes connections. */
 export interface PostmasterFile {
   pid: number;
+  port: number;
   ready: boolean;
 }
 
@@ -19,7 +20,7 @@ export interface PostmasterFile {
 export async function readPostmasterFile(cluster: string): Promise<PostmasterFile | undefined> {
   const lines = (await readFile(path.join(cluster, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
   const pid = Number.parseInt(lines[0] ?? '', 10);
-  return pid > 0 ? { pid, ready: lines[7]?.trim() === 'ready' } : undefined;
+  return pid > 0 ? { pid, port: Number(lines[3]), ready: lines[7]?.trim() === 'ready' } : undefined;
 }
 
 /**
@@ -46,7 +47,8 @@ async function removeStaleFile(cluster: string): Promise<void> {
   await rm(path.join(cluster, 'postmaster.pid'), { force: true });
 }
 
-async function isPostmaster(pid: number, cluster: string): Promise<boolean> {
+/** Whether that process is a Postgres on this folder. */
+export async function isPostmaster(pid: number, cluster: string): Promise<boolean> {
   const folder = / -D (.+) -p \d/.exec(findProcess(pid)?.command ?? '')?.[1];
   if (!folder) return false;
   if (folder === cluster) return true;

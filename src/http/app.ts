@@ -3,8 +3,9 @@ import { fileURLToPath } from 'node:url';
 import express, { type Express, type RequestHandler } from 'express';
 import type { JsonObject } from 'swagger-ui-express';
 import type { Logger } from '../logger.js';
-import { identify } from './authentication.js';
+import { type AccessParts, identify } from './authentication.js';
 import { onlyKnownType, readJson, uploads } from './body.js';
+import { ClientLimits } from './client-limits.js';
 import { serveDocs } from './docs.js';
 import { RegisterRoutes } from './generated/routes.js';
 import type { HttpParts } from './ioc.js';
@@ -13,11 +14,22 @@ import { type OperationsParts, operationsRoutes } from './operations.js';
 import { notFoundHandler, problemHandler } from './problem-handler.js';
 import { repairValidation } from './repair-validation.js';
 import { requestLog } from './request-log.js';
+import { protectiveHeaders } from './protective-headers.js';
 import { wellFormedBody, wellFormedUrl } from './well-formed.js';
 
 const CONTRACT = fileURLToPath(new URL('../../openapi/openapi.json', import.meta.url));
 
-export type AppParts = HttpParts & OperationsParts & { logger: Logger };
+/** What both roles serve. */
+export type BareParts = OperationsParts & {
+  logger: Logger;
+  /** Networks of the proxies whose X-Forwarded-For is believed. */
+  trustedProxies: readonly string[];
+};
+
+export type AppParts = HttpParts & AccessParts & BareParts & {
+  /** Requests a second for each key; null: no limit. */
+  rateLimit: number | null;
+};
 
 /** The whole HTTP side of the API role. It never listens: `listen` does, and tests hand it to supertest. */
 export function createApp(parts: AppParts): Express {
@@ -30,21 +42,23 @@ export function createApp(parts: AppParts): Express {
   app.use('/v1', noStore);
   refuseOtherMethods(app, '/v1', contract['paths'] as Record<string, object>);
   // Nothing of a body is read for callers without a key.
-  app.use('/v1', identify, onlyKnownType, readJson, wellFormedBody);
+  app.use('/v1', identify(parts, new ClientLimits(parts.rateLimit)), onlyKnownType, readJson, wellFormedBody);
   RegisterRoutes(app, { multer: uploads });
   return closed(app, parts);
 }
 
 /** The HTTP side of a worker: health and metrics. */
-export function createWorkerApp(parts: OperationsParts & { logger: Logger }): Express {
+export function createWorkerApp(parts: BareParts): Express {
   return closed(bareApp(parts), parts);
 }
 
-function bareApp(parts: OperationsParts & { logger: Logger }): Express {
+function bareApp(parts: BareParts): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
+  app.set('trust proxy', [...parts.trustedProxies]);
   app.use(requestLog(parts.logger, parts.answered));
+  app.use(protectiveHeaders);
   app.use(operationsRoutes(parts));
   return app;
 }

@@ -1,19 +1,34 @@
 import type { Request, RequestHandler } from 'express';
 import type { Actor, Role } from '../contract/actor.js';
 import { MailroomError } from '../errors.js';
-import { partsOf } from './ioc.js';
+import type { ClientLimits } from './client-limits.js';
+
+/** What it takes to find out who calls. */
+export interface AccessParts {
+  holderOf(key: string): Promise<{ keyId: string; name: string; role: Role; expired: boolean } | null>;
+  /** Told of each request that a key was good for. */
+  used(keyId: string): void;
+}
 
 const BEARER = /^Bearer ([\x21-\x7e]{1,255})$/i;
 
 type IdentifiedRequest = Request & { user?: Actor };
 
 /** Finds out who calls. It stands in front of whatever reads the body, so that only holders of a key make Mailroom read one. */
-export const identify: RequestHandler = async (req: IdentifiedRequest, res, next) => {
+export const identify = ({ holderOf, used }: AccessParts, limits: ClientLimits): RequestHandler => async (req: IdentifiedRequest, res, next) => {
   const key = BEARER.exec(req.header('authorization') ?? '')?.[1];
   if (key === undefined) throw keyRequired();
-  const holder = await partsOf(req).holderOf(key);
-  if (holder === null) throw unauthenticated('API_KEY_UNKNOWN', 'This API key is not known, or it was deleted.');
-  req.user = { ...holder, remoteAddress: req.ip ?? null, requestId: res.locals['requestId'] as string };
+  const address = req.ip ?? 'unknown';
+  await limits.refuseGuesser(address, res);
+  const holder = await holderOf(key);
+  if (holder === null || holder.expired) {
+    await limits.failed(address);
+    throw holder === null ? keyUnknown() : keyExpired();
+  }
+  const { keyId, name, role } = holder;
+  await limits.count(keyId, res);
+  used(keyId);
+  req.user = { keyId, name, role, remoteAddress: req.ip ?? null, requestId: res.locals['requestId'] as string };
   next();
 };
 
@@ -31,4 +46,6 @@ function refuseOtherRoles(role: Role, roles: string[]): void {
 }
 
 const keyRequired = (): MailroomError => unauthenticated('API_KEY_REQUIRED', 'Send the header "Authorization: Bearer <API key>".');
+const keyUnknown = (): MailroomError => unauthenticated('API_KEY_UNKNOWN', 'This API key is not known, or it was deleted.');
+const keyExpired = (): MailroomError => unauthenticated('API_KEY_EXPIRED', 'This API key has expired. Ask an administrator for a new one.');
 const unauthenticated = (code: string, detail: string): MailroomError => new MailroomError('unauthenticated', code, detail);

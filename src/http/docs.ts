@@ -2,6 +2,7 @@ import type { Express } from 'express';
 import swaggerUi, { type JsonObject } from 'swagger-ui-express';
 import { onlyRead } from './methods.js';
 import { notFoundHandler } from './problem-handler.js';
+import { pageHeaders } from './protective-headers.js';
 
 /** What the page is made of. Its package brings more: an example page for another API, source maps, and a page for each name it does not know. */
 const FILES = new Set([
@@ -11,7 +12,7 @@ const FILES = new Set([
 /** Serves the contract to read and to try out, at /docs/. */
 export function serveDocs(app: Express, contract: JsonObject): void {
   app.use('/docs', (req, res, next) => (FILES.has(req.path) ? onlyRead(req, res, next) : notFoundHandler(req, res, next)));
-  app.use('/docs', swaggerUi.serve, swaggerUi.setup(contract, {
+  app.use('/docs', pageHeaders, swaggerUi.serve, swaggerUi.setup(contract, {
     customSiteTitle: 'Mailroom',
     customCss: '.swagger-ui .topbar { display: none }',
     swaggerOptions: { persistAuthorization: true, displayRequestDuration: true, docExpansion: 'list', filter: true, tryItOutEnabled: true },

@@ -31,6 +31,7 @@ const STATUS: Record<ErrorKind, number> = {
   tooLarge: 413,
   unsupportedMediaType: 415,
   keyReused: 422,
+  tooMany: 429,
   unavailable: 503,
 };
 

@@ -1,10 +1,8 @@
 import type { IocContainer, IocContainerFactory } from '@tsoa/runtime';
 import type { Request } from 'express';
-import type { Role } from '../contract/actor.js';
 
-/** What the HTTP layer needs of the container: who holds a key, and a controller of each class. */
+/** What the HTTP layer needs of the container: a controller of each class. */
 export interface HttpParts {
-  holderOf(key: string): Promise<{ keyId: string; name: string; role: Role } | null>;
   controllers: ReadonlyMap<unknown, () => unknown>;
 }
 

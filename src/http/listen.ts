@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Express } from 'express';
 import { StartError } from '../errors.js';
+import { answerBrokenRequest } from './broken-request.js';
 
 export interface Listener {
   /** Where people reach it, without a slash at the end. */
@@ -10,9 +11,13 @@ export interface Listener {
   close(graceMs: number): Promise<void>;
 }
 
+/** Milliseconds. Whoever is slower with the head or the whole of a request is cut off, within CHECK_MS of that. */
+const [HEAD_MS, REQUEST_MS, IDLE_MS, CHECK_MS] = [10_000, 60_000, 65_000, 2_000];
+
 /** Starts to listen. A port in use, or one that this account may not open, is a StartError of one line. */
 export async function listen(app: Express, host: string, port: number): Promise<Listener> {
-  const server = createServer({ keepAliveTimeout: 65_000, headersTimeout: 20_000, requestTimeout: 60_000 }, app);
+  const server = createServer({ keepAliveTimeout: IDLE_MS, headersTimeout: HEAD_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: CHECK_MS }, app);
+  server.on('clientError', answerBrokenRequest);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => reject(startError(cause, host, port)));
     server.listen(port, host, resolve);

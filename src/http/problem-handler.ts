@@ -15,6 +15,7 @@ const TITLES: Record<number, string> = {
   413: 'The request is too large',
   415: 'This media type is not understood',
   422: 'The Idempotency-Key was used for another request',
+  429: 'There were too many requests',
   500: 'Mailroom failed',
   503: 'Mailroom cannot do this now',
 };

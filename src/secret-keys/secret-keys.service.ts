@@ -1,9 +1,14 @@
+import { MAILROOM, recordChanges } from '../audit-log/change-resource.js';
+import type { Database } from '../db/client.js';
 import { StartError } from '../errors.js';
 import type { KeyRing } from '../secrets/key-ring.js';
 import type { SecretKeysRepository } from './secret-keys.repository.js';
 
 export class SecretKeysService {
-  constructor(private readonly keys: SecretKeysRepository) {}
+  constructor(
+    private readonly db: Database,
+    private readonly keys: SecretKeysRepository,
+  ) {}
 
   /**
    * Refuses a start with keys that cannot read what this database holds, instead of failing at the first delivery; remembers the id of
@@ -18,5 +23,15 @@ export class SecretKeysService {
       );
     }
     await this.keys.add(ring.currentId);
+  }
+
+  /** Nothing in the database was encrypted with another key than the ring's first one any more. */
+  async rotated({ currentId }: KeyRing): Promise<void> {
+    const before = (await this.keys.ids()).filter((id) => id !== currentId);
+    if (before.length === 0) return;
+    await this.db.prisma.$transaction(async (tx) => {
+      await this.keys.keepOnly(tx, currentId);
+      await recordChanges(tx, MAILROOM, 'secretKey', [{ id: 'secret-key', before: { keyId: before.join(', ') }, after: { keyId: currentId } }]);
+    });
   }
 }

@@ -27,11 +27,15 @@ const SALT = 'mailroom secret key 1';
  * (an SMTP password: the destination) it was sealed for.
  */
 export class KeyRing {
-  private readonly keys: Key[];
+  private keys: Key[] = [];
+  private texts: readonly string[] = [];
+  private readonly source: () => readonly string[];
 
-  constructor(texts: readonly string[]) {
-    if (texts.length === 0) throw new SecretError('A key ring needs at least one key.');
-    this.keys = texts.map(deriveKey);
+  /** @param source gives the keys, the newest first. It is asked again before each encryption, and when a key is not known: one that is read from a file may change while the process runs. */
+  constructor(source: readonly string[] | (() => readonly string[])) {
+    this.source = typeof source === 'function' ? source : () => source;
+    this.refresh();
+    if (this.keys.length === 0) throw new SecretError('A key ring needs at least one key.');
   }
 
   /** Names the key that encrypts; tells nothing about it. */
@@ -44,6 +48,7 @@ export class KeyRing {
   }
 
   seal(plain: string, context: string): string {
+    this.refresh();
     const iv = randomBytes(IV_BYTES);
     const cipher = createCipheriv('aes-256-gcm', this.current.bytes, iv).setAAD(Buffer.from(context));
     const data = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
@@ -53,7 +58,7 @@ export class KeyRing {
   /** Throws a SecretError; never gives a wrong plain text. */
   open(sealed: string, context: string): string {
     const [version, id, packed] = sealed.split('.');
-    const key = this.keys.find((candidate) => candidate.id === id);
+    const key = this.find(id) ?? (this.refresh(), this.find(id));
     if (version !== 'v1' || packed === undefined) throw new SecretError('A stored secret has an unknown form.');
     if (!key) throw new SecretError(`A stored secret was encrypted with the key ${id}, which MAILROOM_SECRET_KEY does not hold.`);
     const bytes = Buffer.from(packed, 'base64url');
@@ -70,6 +75,19 @@ export class KeyRing {
 
   private get current(): Key {
     return this.keys[0]!;
+  }
+
+  private find(id: string | undefined): Key | undefined {
+    return this.keys.find((key) => key.id === id);
+  }
+
+  /** Keys that are gone from the source are kept by this process: what it read with them before it can read again. */
+  private refresh(): void {
+    const texts = this.source();
+    if (texts.length === 0 || texts.join() === this.texts.join()) return;
+    const derived = texts.map(deriveKey);
+    this.keys = [...derived, ...this.keys.filter(({ id }) => !derived.some((key) => key.id === id))];
+    this.texts = texts;
   }
 }
 

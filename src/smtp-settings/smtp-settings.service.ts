@@ -49,7 +49,7 @@ export class SmtpSettingsService {
     const { database, settings, policy, changed } = this.parts;
     refuseInvalid(update, policy);
     const row = await changeResource(database, actor, {
-      type: 'smtp-settings',
+      type: 'smtpSettings',
       id: 'smtp-settings',
       ifMatch,
       load: (tx) => settings.lock(tx),

@@ -28,7 +28,7 @@ export interface VersionedCertificate<T extends TrustedCertificate = TrustedCert
   version: number;
 }
 
-const TYPE = 'trusted-certificate';
+const TYPE = 'trustedCertificate';
 /** Each is added to the TLS context of every process. */
 export const MAX_TRUSTED = 500;
 const MAX_TOLD = 20;

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
 import { auditOf } from './audit.js';
 import { expectProblem } from './expect-problem.js';
+import { waitFor } from '../setup/wait.js';
 import { meetAtLock } from './race.js';
 
 let mailroom: TestMailroom;
@@ -22,14 +23,14 @@ describe('create', () => {
     const response = await mailroom.as().post('/v1/api-keys', { name: 'access-request service', role: 'publisher' }).expect(201);
     const { id, key, ...told } = response.body as { id: string; key: string };
     expect(key).toMatch(/^mr_[\w-]{43}$/);
-    expect(told).toEqual({ name: 'access-request service', role: 'publisher', createdAt: expect.any(String), createdBy: 'MAILROOM_ADMIN_KEY' });
+    expect(told).toEqual({ name: 'access-request service', role: 'publisher', createdAt: expect.any(String), createdBy: 'MAILROOM_ADMIN_KEY', expiresAt: null, lastUsedAt: null });
     expect(response.headers['location']).toBe(`/v1/api-keys/${id}`);
     expect(response.headers['etag']).toMatch(/^".+"$/);
 
     const row = (await rows()).find((one) => one.id === id)!;
     expect(Buffer.from(row.keyHash)).toEqual(createHash('sha256').update(key).digest());
     expect(JSON.stringify(row)).not.toContain(key);
-    const [entry] = await auditOf(mailroom, 'api-key', id);
+    const [entry] = await auditOf(mailroom, 'apiKey', id);
     expect(entry).toMatchObject({ action: 'create', actor: 'MAILROOM_ADMIN_KEY', oldValue: null, newValue: { name: 'access-request service', role: 'publisher' } });
     expect(entry!.requestId).toBe(response.headers['x-request-id']);
     expect(entry!.remoteAddress).toMatch(/127\.0\.0\.1|::1/);
@@ -68,6 +69,55 @@ describe('create', () => {
   });
 });
 
+describe('expiry and last use', () => {
+  const rowOf = (id: string) => mailroom.container.database.prisma.apiKey.findUniqueOrThrow({ where: { id } });
+
+  test('a key is good until it expires, and is refused from then on', async () => {
+    const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
+    const { body } = await mailroom.as().post('/v1/api-keys', { name: 'guest', role: 'auditor', expiresAt }).expect(201);
+    expect(body).toMatchObject({ expiresAt });
+    await mailroom.as(body.key).get('/v1/events').expect(200);
+    await mailroom.container.database.prisma.apiKey.update({ where: { id: body.id }, data: { expiresAt: new Date() } });
+    expectProblem(await mailroom.as(body.key).get('/v1/events'), 401, 'API_KEY_EXPIRED');
+    expect((await auditOf(mailroom, 'apiKey', body.id))[0]!.newValue).toMatchObject({ expiresAt });
+  });
+
+  test.each([
+    ['the past', new Date(Date.now() - 1_000).toISOString(), 'EXPIRY_PAST'],
+    ['no time that exists', '2027-02-30T00:00:00Z', 'TIME_INVALID'],
+    ['no time', 'tomorrow', 'VALIDATION_FAILED'],
+  ])('%s is refused as expiry', async (_name, expiresAt, code) => {
+    const before = await rows();
+    expectProblem(await mailroom.as().post('/v1/api-keys', { name: 'guest', role: 'auditor', expiresAt }), 400, code, [{ pointer: '/expiresAt' }]);
+    expect(await rows()).toEqual(before);
+  });
+
+  test('an administrator whose key has expired does not count: the last one that has not stays', async () => {
+    const expired = await create('administrator', 'expired');
+    await mailroom.container.database.prisma.apiKey.update({ where: { id: expired.id }, data: { expiresAt: new Date() } });
+    const others = (await rows()).filter(({ role, id, origin }) => role === 'administrator' && id !== expired.id && origin !== 'environment');
+    for (const { id } of others) await mailroom.as().delete(`/v1/api-keys/${id}`).expect(204);
+    const { id: last } = (await rows()).find(({ origin }) => origin === 'environment')!;
+    await mailroom.container.database.prisma.apiKey.update({ where: { id: last }, data: { origin: 'api' } });
+    expectProblem(await mailroom.as().delete(`/v1/api-keys/${last}`), 409, 'LAST_ADMINISTRATOR_KEY');
+    await mailroom.as().delete(`/v1/api-keys/${expired.id}`).expect(204);
+    await mailroom.container.database.prisma.apiKey.update({ where: { id: last }, data: { origin: 'environment' } });
+  });
+
+  test('when it was used last is written some seconds later, and makes no copy of the key stale', async () => {
+    const { id, key } = await create('publisher', 'busy');
+    const { etag } = (await mailroom.as().get(`/v1/api-keys/${id}`).expect(200)).headers;
+    expect((await rowOf(id)).lastUsedAt).toBeNull();
+    const before = Date.now();
+    await Promise.all(Array.from({ length: 20 }, () => mailroom.as(key).get('/v1/events').expect(200)));
+    const { lastUsedAt } = await waitFor(() => rowOf(id), (row) => row.lastUsedAt !== null);
+    expect(lastUsedAt!.getTime()).toBeGreaterThanOrEqual(before);
+    const { body, headers } = await mailroom.as().get(`/v1/api-keys/${id}`).expect(200);
+    expect(body).toMatchObject({ lastUsedAt: lastUsedAt!.toISOString() });
+    expect(headers['etag']).toBe(etag);
+  });
+});
+
 describe('delete', () => {
   test('refuses the key from its next request on', async () => {
     const { id, key } = await create('publisher', 'short-lived');
@@ -75,7 +125,7 @@ describe('delete', () => {
     expect((await mailroom.as().delete(`/v1/api-keys/${id}`).expect(204)).text).toBe('');
     expectProblem(await mailroom.as(key).get('/v1/events'), 401, 'API_KEY_UNKNOWN');
     expectProblem(await mailroom.as().get(`/v1/api-keys/${id}`), 404, 'NOT_FOUND');
-    expect((await auditOf(mailroom, 'api-key', id)).at(-1)).toMatchObject({ action: 'delete', oldValue: { name: 'short-lived', role: 'publisher' }, newValue: null });
+    expect((await auditOf(mailroom, 'apiKey', id)).at(-1)).toMatchObject({ action: 'delete', oldValue: { name: 'short-lived', role: 'publisher' }, newValue: null });
   });
 
   test('twice is 404', async () => {
@@ -91,7 +141,7 @@ describe('delete', () => {
     const { errors } = expectProblem(await mailroom.as().delete(`/v1/api-keys/${id}`).set('If-Match', ifMatch), 412, 'PRECONDITION_FAILED');
     expect(errors).toEqual([{ parameter: 'If-Match', message: expect.stringContaining(etag) }]);
     await mailroom.as(key).get('/v1/events').expect(200);
-    expect((await auditOf(mailroom, 'api-key', id)).map(({ action }) => action)).toEqual(['create']);
+    expect((await auditOf(mailroom, 'apiKey', id)).map(({ action }) => action)).toEqual(['create']);
   });
 
   test.each([['that a read gave', 'TAG'], ['among others', '"another", TAG'], ['that matches all', '*']])('with an ETag %s in If-Match', async (_name, given) => {
@@ -116,7 +166,7 @@ describe('delete', () => {
     const { id } = (await rows()).find(({ origin }) => origin === 'environment')!;
     expectProblem(await mailroom.as().delete(`/v1/api-keys/${id}`), 409, 'API_KEY_FROM_ENVIRONMENT');
     await mailroom.as().get('/v1/events').expect(200);
-    expect(await auditOf(mailroom, 'api-key', id)).toEqual([]);
+    expect((await auditOf(mailroom, 'apiKey', id)).map(({ action }) => action)).toEqual(['create']);
   });
 });
 

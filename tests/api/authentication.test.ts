@@ -15,6 +15,7 @@ const ALLOWED: Record<string, string[]> = {
   'POST /api-keys': ADMINISTRATOR,
   'GET /api-keys/{id}': READERS,
   'DELETE /api-keys/{id}': ADMINISTRATOR,
+  'GET /audit-log': READERS,
   'GET /email-templates': READERS,
   'POST /email-templates/preview': READERS,
   'GET /email-templates/{eventType}': READERS,
@@ -87,18 +88,22 @@ let mailroom: TestMailroom;
 const keys = new Map<Role, string>();
 
 beforeAll(async () => {
-  mailroom = await startMailroom({ workers: false });
+  mailroom = await startMailroom({ workers: false, env: { MAILROOM_TRUSTED_PROXIES: '127.0.0.0/8,::1' } });
   for (const role of ROLES) keys.set(role, await mailroom.keyOf(role));
 });
 afterAll(async () => {
   await mailroom.close();
 });
 
+let clients = 0;
+/** Each request comes from another address: few failed keys of one address are heard. */
+const nextClient = (): string => `198.51.${Math.floor((clients += 1) / 250)}.${clients % 250}`;
+
 /** Sends an operation of the contract, with an id that nothing has and an empty body. */
 async function send(operation: string, authorization?: string): Promise<Response> {
   const [method, pattern] = operation.split(' ') as [string, string];
   const path = `/v1${pattern.replace(/\{(id|eventId)\}/, '01900000-0000-7000-8000-000000000000').replace(/\{\w+\}/, 'NoSuchType')}`;
-  const request = supertest(mailroom.container.app)[method.toLowerCase() as 'get' | 'post' | 'put' | 'delete'](path);
+  const request = supertest(mailroom.container.app)[method.toLowerCase() as 'get' | 'post' | 'put' | 'delete'](path).set('X-Forwarded-For', nextClient());
   if (authorization !== undefined) request.set('Authorization', authorization);
   if (pattern.endsWith('/upload')) return request.attach('file', Buffer.from('no certificate'), 'file.pem');
   return method === 'GET' || method === 'DELETE' ? request : request.send({});
@@ -113,6 +118,10 @@ describe('401', () => {
     const response = await send(operation);
     expectProblem(response, 401, 'API_KEY_REQUIRED');
     expect(response.headers['www-authenticate']).toBe('Bearer realm="mailroom"');
+  });
+
+  test.each(operations)('%s with a key that nobody has', async (operation) => {
+    expectProblem(await send(operation, 'Bearer mr_wrong'), 401, 'API_KEY_UNKNOWN');
   });
 
   test.each([

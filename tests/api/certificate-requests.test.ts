@@ -159,9 +159,9 @@ describe('refused, and nothing is stored', () => {
     ['a misspelt property', { dnsName: ['mailroom.example.com'] }, SHAPE, at('/dnsName', 'is not a known property')],
     ['a private key of the caller', { privateKey: 'x' }, SHAPE, at('/privateKey', 'is not a known property')],
   ])('%s', async (_name, overrides, code, errors) => {
-    const before = [await requests().count(), (await auditOf(mailroom, 'certificate-request')).length];
+    const before = [await requests().count(), (await auditOf(mailroom, 'certificateRequest')).length];
     expectProblem(await mailroom.as().post(PATH, { subject: SUBJECT, ...overrides }), 400, code, errors);
-    expect([await requests().count(), (await auditOf(mailroom, 'certificate-request')).length]).toEqual(before);
+    expect([await requests().count(), (await auditOf(mailroom, 'certificateRequest')).length]).toEqual(before);
   });
 });
 
@@ -188,7 +188,7 @@ describe('delete', () => {
     expectProblem(await mailroom.as().get(`${PATH}/${id}`), 404, 'NOT_FOUND');
     expectProblem(await mailroom.as().delete(`${PATH}/${id}`), 404, 'NOT_FOUND');
     const value = { subject, dnsNames: ['mailroom.example.com'], ipAddresses: [], keyType: 'ecP256' };
-    expect((await auditOf(mailroom, 'certificate-request', id)).map(({ action, oldValue, newValue, actor }) => ({ action, oldValue, newValue, actor }))).toEqual([
+    expect((await auditOf(mailroom, 'certificateRequest', id)).map(({ action, oldValue, newValue, actor }) => ({ action, oldValue, newValue, actor }))).toEqual([
       { action: 'create', oldValue: null, newValue: value, actor: 'MAILROOM_ADMIN_KEY' },
       { action: 'delete', oldValue: value, newValue: null, actor: 'MAILROOM_ADMIN_KEY' },
     ]);
@@ -224,7 +224,7 @@ describe('the private key', () => {
       await mailroom.as().get(PATH), await mailroom.as().get(`${PATH}/${id}`), await mailroom.as().get(`${PATH}/${id}`).set('Accept', 'application/x-pem-file').buffer(true),
       await mailroom.as().delete(`${PATH}/${id}`),
     ];
-    const seen = JSON.stringify([answers.map(({ text, headers, body }) => [text, headers, body as unknown]), await auditOf(mailroom, 'certificate-request')]);
+    const seen = JSON.stringify([answers.map(({ text, headers, body }) => [text, headers, body as unknown]), await auditOf(mailroom, 'certificateRequest')]);
     expect(seen).toContain('CERTIFICATE REQUEST');
     expect(seen).not.toContain('PRIVATE KEY');
     expect(seen).not.toMatch(/"privateKey|v1\./);

@@ -3,7 +3,7 @@ import type { ClientCertificate } from '../../src/client-certificates/client-cer
 import { buildSettings } from '../factories/build-settings.js';
 import { createAuthority, type IssuedCertificate, type TestAuthority } from '../factories/issue-certificate.js';
 import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
-import { auditOf } from './audit.js';
+import { auditOf, forgetAudit } from './audit.js';
 import { expectProblem } from './expect-problem.js';
 
 const PATH = '/v1/client-certificates';
@@ -19,7 +19,7 @@ beforeEach(async () => {
   await mailroom.as().put(SETTINGS, {}).expect(200);
   await mailroom.container.database.prisma.tlsMaterial.updateMany({ data: { activeClientCertificateId: null } });
   await mailroom.container.database.prisma.clientCertificate.deleteMany();
-  await mailroom.container.database.prisma.auditEntry.deleteMany();
+  await forgetAudit(mailroom);
 });
 afterAll(async () => {
   await mailroom.close();
@@ -223,7 +223,7 @@ test('the audit log tells every change', async () => {
   await activate(b).expect(200);
   await post(issued).expect(200);
   await mailroom.as().delete(path(a)).expect(204);
-  const told = (await auditOf(mailroom, 'client-certificate')).map(({ action, resourceId, oldValue, newValue }) => {
+  const told = (await auditOf(mailroom, 'clientCertificate')).map(({ action, resourceId, oldValue, newValue }) => {
     const [before, after] = [oldValue, newValue].map((value) => (value as { active: boolean } | null)?.active ?? null);
     return [action, resourceId === a.id ? 'a' : 'b', before, after];
   });

@@ -3,7 +3,7 @@ import type { Response } from 'supertest';
 import { buildSettings } from '../factories/build-settings.js';
 import { createAuthority, type IssuedCertificate, type TestAuthority } from '../factories/issue-certificate.js';
 import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
-import { auditOf } from './audit.js';
+import { auditOf, forgetAudit } from './audit.js';
 import { meetAtLock } from './race.js';
 
 const PATH = '/v1/client-certificates';
@@ -19,7 +19,7 @@ beforeEach(async () => {
   await mailroom.as().put('/v1/smtp-settings', {}).expect(200);
   await mailroom.container.database.prisma.tlsMaterial.updateMany({ data: { activeClientCertificateId: null } });
   await mailroom.container.database.prisma.clientCertificate.deleteMany();
-  await mailroom.container.database.prisma.auditEntry.deleteMany();
+  await forgetAudit(mailroom);
 });
 afterAll(async () => {
   await mailroom.close();
@@ -56,7 +56,7 @@ describe('installs at once', () => {
     expect(new Set(answers.map(({ body }) => (body as Row).id)).size).toBe(1);
     await expectOneActive();
     expect(await list()).toHaveLength(1);
-    expect((await auditOf(mailroom, 'client-certificate')).map(({ action }) => action).sort()).toEqual(['create', ...new Array<string>(7).fill('update')]);
+    expect((await auditOf(mailroom, 'clientCertificate')).map(({ action }) => action).sort()).toEqual(['create', ...new Array<string>(7).fill('update')]);
   });
 
   test('of different files leave one active', async () => {

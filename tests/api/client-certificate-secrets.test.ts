@@ -88,7 +88,7 @@ describe.each<[FreshKeyType]>([['rsa2048'], ['ecP256']])('a key of the type %s w
   });
 
   test('stands in no audit row, not even encrypted', async () => {
-    const all = JSON.stringify(await auditOf(mailroom, 'client-certificate'));
+    const all = JSON.stringify(await auditOf(mailroom, 'clientCertificate'));
     expect(all).toContain(id);
     expectNone(all, [PASSPHRASE, 'PRIVATE KEY', 'rivateKey', '"v1.', ...formsOf(key)]);
   });

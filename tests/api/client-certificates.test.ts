@@ -222,7 +222,7 @@ test('the audit log tells what was installed', async () => {
   const { id: certificateRequestId, pem: csr } = await request();
   const { certificate, chain } = await authority.issue({ csr });
   const { id, subject, issuer, serialNumber, thumbprintSha256, validTo } = await installed(chain);
-  const [entry, ...others] = await auditOf(mailroom, 'client-certificate', id);
+  const [entry, ...others] = await auditOf(mailroom, 'clientCertificate', id);
   expect(others).toEqual([]);
   expect(entry).toMatchObject({ action: 'create', actor: 'MAILROOM_ADMIN_KEY', oldValue: null });
   expect(entry!.newValue).toEqual({ subject, issuer, serialNumber, thumbprintSha256, validTo, active: true, chain: ['CN=Test Issuing CA'], certificateRequestId });

@@ -43,7 +43,7 @@ describe('the resource', () => {
 
   test('each change is on record, without the password', async () => {
     await put(PATH, { servers: ['10.0.0.53'], smtpPassword: 'not-for-the-log' }).expect(200);
-    const last = (await auditOf(mailroom, 'dns-settings')).at(-1)!;
+    const last = (await auditOf(mailroom, 'dnsSettings')).at(-1)!;
     expect(last).toMatchObject({ action: 'update', resourceId: 'dns-settings', oldValue: { servers: [] }, newValue: { servers: ['10.0.0.53'] } });
     expect(JSON.stringify(last)).not.toContain('not-for-the-log');
   });

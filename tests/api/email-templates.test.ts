@@ -3,7 +3,7 @@ import type { EmailTemplate, EmailTemplatePage, EmailTemplateSummary, EmailTempl
 import type { FieldError } from '../../src/errors.js';
 import { builtInEventTypes } from '../../src/event-types/catalogue.js';
 import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
-import { auditOf } from './audit.js';
+import { auditOf, forgetAudit } from './audit.js';
 import { expectProblem } from './expect-problem.js';
 import { meetAtLock } from './race.js';
 
@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await mailroom.container.database.prisma.emailTemplate.deleteMany();
-  await mailroom.container.database.prisma.auditEntry.deleteMany();
+  await forgetAudit(mailroom);
 });
 afterAll(async () => {
   await mailroom.close();

@@ -50,6 +50,34 @@ describe('without MAILROOM_ADMIN_KEY', () => {
   });
 });
 
+describe('the audit log', () => {
+  const entries = async () => (await database.prisma.auditEntry.findMany({ where: { actor: 'Mailroom' }, orderBy: { id: 'asc' } })).map(({ action, resourceType, oldValue, newValue }) => [action, resourceType, (newValue ?? oldValue) as object]);
+
+  test('tells of each key that a start makes, takes over and forgets', async () => {
+    await keys.ensureAdministrator(null);
+    await keys.ensureAdministrator('given-by-environment');
+    await keys.ensureAdministrator('given-by-environment');
+    await keys.ensureAdministrator('changed-in-environment');
+    const key = (name: string) => expect.objectContaining({ name, role: 'administrator' });
+    expect(await entries()).toEqual([
+      ['create', 'apiKey', key('First administrator')], ['create', 'apiKey', key('MAILROOM_ADMIN_KEY')],
+      ['delete', 'apiKey', key('MAILROOM_ADMIN_KEY')], ['create', 'apiKey', key('MAILROOM_ADMIN_KEY')],
+    ]);
+  });
+
+  test('processes that start at once make one first key', async () => {
+    const made = await Promise.all([keys.ensureAdministrator(null), keys.ensureAdministrator(null)]);
+    expect(made.filter((key) => key !== null)).toHaveLength(1);
+    expect(await rows()).toHaveLength(1);
+  });
+
+  test('an administrator whose key has expired is not enough', async () => {
+    await keys.ensureAdministrator(null);
+    await database.prisma.apiKey.updateMany({ data: { expiresAt: new Date() } });
+    expect(await keys.ensureAdministrator(null)).toMatch(/^mr_/);
+  });
+});
+
 describe('with MAILROOM_ADMIN_KEY', () => {
   test('that key is an administrator, and is not told', async () => {
     expect(await keys.ensureAdministrator('given-by-environment')).toBeNull();

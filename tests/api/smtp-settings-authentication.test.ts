@@ -112,7 +112,7 @@ describe('OAuth 2.0', () => {
     const answers = [await put(BASE), await mailroom.as().get(PATH)].map(({ text }) => text);
     const rows = [await row(), await mailroom.container.database.prisma.auditEntry.findMany()];
     expect(JSON.stringify([answers, rows])).not.toContain(SECRET);
-    const [entry] = (await auditOf(mailroom, 'smtp-settings')).slice(-1);
+    const [entry] = (await auditOf(mailroom, 'smtpSettings')).slice(-1);
     expect(entry!.newValue).toMatchObject({ authentication: { ...kept, hasClientSecret: true } });
   });
 

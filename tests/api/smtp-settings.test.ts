@@ -90,11 +90,11 @@ describe('If-Match', () => {
     expect(headers['etag']).not.toBe(etag);
     expect(headers['etag']).toBe((await get()).headers['etag']);
 
-    const audited = (await auditOf(mailroom, 'smtp-settings')).length;
+    const audited = (await auditOf(mailroom, 'smtpSettings')).length;
     const problem = expectProblem(await mailroom.as().put(PATH, buildSettings({ senderName: 'two' })).set('If-Match', etag!), 412, 'PRECONDITION_FAILED');
     expect(problem.errors).toEqual([{ parameter: 'If-Match', message: expect.stringContaining(headers['etag']!) }]);
     expect((await get()).body.senderName).toBe('one');
-    expect(await auditOf(mailroom, 'smtp-settings')).toHaveLength(audited);
+    expect(await auditOf(mailroom, 'smtpSettings')).toHaveLength(audited);
   });
 
   test.each<[string, (etag: string) => string, number]>([
@@ -120,10 +120,10 @@ describe('If-Match', () => {
 
 describe('the audit log', () => {
   test('has old and new, who and from where, and no password anywhere', async () => {
-    const before = (await auditOf(mailroom, 'smtp-settings')).length;
+    const before = (await auditOf(mailroom, 'smtpSettings')).length;
     const response = await mailroom.as().put(PATH, FULL).set('X-Request-Id', 'change-1').expect(200);
     await mailroom.as().put(PATH, { ...FULL, authentication: buildPasswordAuthentication({ password: 'second-secret' }) }).expect(200);
-    const entries = (await auditOf(mailroom, 'smtp-settings')).slice(before);
+    const entries = (await auditOf(mailroom, 'smtpSettings')).slice(before);
     expect(entries).toHaveLength(2);
     expect(entries[0]).toMatchObject({
       action: 'update', actor: 'MAILROOM_ADMIN_KEY', requestId: 'change-1', resourceId: 'smtp-settings',
@@ -134,8 +134,8 @@ describe('the audit log', () => {
   });
 
   test('a refused change is not in it', async () => {
-    const before = await auditOf(mailroom, 'smtp-settings');
+    const before = await auditOf(mailroom, 'smtpSettings');
     await mailroom.as().put(PATH, { serverAddress: 'mail.example.com' }).expect(400);
-    expect(await auditOf(mailroom, 'smtp-settings')).toEqual(before);
+    expect(await auditOf(mailroom, 'smtpSettings')).toEqual(before);
   });
 });

@@ -4,7 +4,7 @@ import type { FieldError } from '../../src/errors.js';
 import { createAuthority, derOf, ended, type TestAuthority } from '../factories/issue-certificate.js';
 import { packPkcs12, packPkcs7 } from '../factories/pack-certificate.js';
 import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
-import { auditOf } from './audit.js';
+import { auditOf, forgetAudit } from './audit.js';
 import { expectProblem } from './expect-problem.js';
 
 const PATH = '/v1/trusted-certificates';
@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await rows().deleteMany();
-  await mailroom.container.database.prisma.auditEntry.deleteMany();
+  await forgetAudit(mailroom);
 });
 afterAll(async () => {
   await mailroom.close();
@@ -97,7 +97,7 @@ describe('refused, and nothing is stored', () => {
     const before = await version();
     expect(expectProblem(await post(await certificateOf()), 400, code, [{ pointer: '/certificate' }]).detail).toMatch(detail);
     expect(await rows().count()).toBe(0);
-    expect(await auditOf(mailroom, 'trusted-certificate')).toEqual([]);
+    expect(await auditOf(mailroom, 'trustedCertificate')).toEqual([]);
     expect(await version()).toBe(before);
   });
 

@@ -5,7 +5,7 @@ import { createAuthority, derOf, notBegun, type TestAuthority } from '../factori
 import { packPkcs7 } from '../factories/pack-certificate.js';
 import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
 import { createPki } from '../setup/pki.js';
-import { auditOf } from './audit.js';
+import { auditOf, forgetAudit } from './audit.js';
 import { expectProblem } from './expect-problem.js';
 import { meetAtLock } from './race.js';
 
@@ -21,7 +21,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   authority = await createAuthority();
   await rows().deleteMany();
-  await mailroom.container.database.prisma.auditEntry.deleteMany();
+  await forgetAudit(mailroom);
   await mailroom.container.database.prisma.tlsMaterial.updateMany({ data: { version: { increment: 1 } } });
 });
 afterAll(async () => {
@@ -104,7 +104,7 @@ describe('what is here already', () => {
     expect(again.headers).toMatchObject({ location: `${PATH}/${first.id}`, etag: '"1"' });
     expect(await rows().findMany()).toEqual(rowsBefore);
     expect(await version()).toBe(versionBefore);
-    expect(await auditOf(mailroom, 'trusted-certificate')).toHaveLength(1);
+    expect(await auditOf(mailroom, 'trustedCertificate')).toHaveLength(1);
   });
 
   test('stays as it is while what is new beside it is added', async () => {
@@ -112,7 +112,7 @@ describe('what is here already', () => {
     const { others, ...first } = await add(authority.root + authority.intermediate);
     expect(first).toEqual(resourceOf(root));
     expect(others).toMatchObject([{ subject: 'CN=Test Issuing CA' }]);
-    expect((await auditOf(mailroom, 'trusted-certificate')).map(({ resourceId }) => resourceId)).toEqual([root.id, others[0]!.id]);
+    expect((await auditOf(mailroom, 'trustedCertificate')).map(({ resourceId }) => resourceId)).toEqual([root.id, others[0]!.id]);
     expect((await post(authority.intermediate + authority.root).expect(200)).body).toMatchObject({ id: others[0]!.id, others: [{ id: root.id }] });
   });
 
@@ -126,7 +126,7 @@ describe('what is here already', () => {
     const answers = await meetAtLock(mailroom, 'SELECT 1 FROM tls_material FOR UPDATE', Array.from({ length: 6 }, () => () => post(authority.root + authority.intermediate)));
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 200, 200, 200, 201]);
     expect(await rows().count()).toBe(2);
-    expect(await auditOf(mailroom, 'trusted-certificate')).toHaveLength(2);
+    expect(await auditOf(mailroom, 'trustedCertificate')).toHaveLength(2);
   });
 });
 
@@ -170,7 +170,7 @@ test('the audit log has a row for each', async () => {
   const { id, others, subject, issuer, serialNumber, thumbprintSha256, validTo } = await add(authority.root + authority.intermediate);
   await mailroom.as().delete(`${PATH}/${id}`).expect(204);
   const value = { subject, issuer, serialNumber, thumbprintSha256, validTo };
-  const entries = await auditOf(mailroom, 'trusted-certificate');
+  const entries = await auditOf(mailroom, 'trustedCertificate');
   expect(entries.map(({ action, resourceId, actor }) => ({ action, resourceId, actor }))).toEqual([
     { action: 'create', resourceId: id, actor: 'MAILROOM_ADMIN_KEY' }, { action: 'create', resourceId: others[0]!.id, actor: 'MAILROOM_ADMIN_KEY' }, { action: 'delete', resourceId: id, actor: 'MAILROOM_ADMIN_KEY' },
   ]);

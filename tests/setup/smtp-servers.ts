@@ -19,6 +19,8 @@ export interface ReceivedMail {
 export interface SinkOptions {
   /** An IP literal; 127.0.0.1 by default. */
   host?: string;
+  /** Any free one by default. */
+  port?: number;
   /** TLS from the first byte instead of STARTTLS. */
   secure?: boolean;
   /** Without it the server has no TLS at all. `ca` and `requestCert` demand client certificates. */
@@ -78,7 +80,7 @@ export async function startSmtpSink(options: SinkOptions = {}): Promise<SmtpSink
     },
   });
   server.on('error', () => {}); // a client that goes away is part of many tests
-  server.listen(0, host);
+  server.listen(options.port ?? 0, host);
   await once(server.server, 'listening');
   return {
     port: (server.server.address() as AddressInfo).port,

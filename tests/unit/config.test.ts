@@ -25,7 +25,7 @@ const faultOf = (env: Record<string, string>): Error => {
 
 test('with no variable at all everything has its default', () => {
   expect(read()).toEqual({
-    role: 'all', host: '127.0.0.1', port: 8080, listens: true, dataDir: resolve('.mailroom'), databaseUrl: null, redisUrl: null, adminKey: null, secretKeys: [],
+    role: 'all', host: '127.0.0.1', port: 8080, listens: true, dataDir: resolve('.mailroom'), databaseUrl: null, redisUrl: null, adminKey: null, secretKeys: [], secretKeyFile: null, auditRetentionDays: null, rateLimit: null, trustedProxies: [],
     retentionDays: 30, retryBaseMs: 30_000, extraCertificates: null, logLevel: 'info', logFormat: 'json', worker: expect.stringMatching(/^.+:\d+$/), unknownVariables: [], smtpDenyNetworks: DEFAULT_DENY_NETWORKS,
   });
 });

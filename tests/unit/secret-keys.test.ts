@@ -13,7 +13,7 @@ test('a start needs every key that ciphertexts were made with, until they are in
   const testDatabase = await createTestDatabase();
   const database = connectDatabase(testDatabase.url, createLogger({ level: 'silent', format: 'json' }), 2);
   try {
-    const service = new SecretKeysService(new SecretKeysRepository(database));
+    const service = new SecretKeysService(database, new SecretKeysRepository(database));
     const old = new KeyRing([OLD]);
     await service.register(old);
     await service.register(old);
