@@ -152,7 +152,7 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
   const isClientEnabled = async (): Promise<boolean> => (await smtpSettings.get()).settings.enabled;
   const { knownEventTypes, eventTypes, emailTemplates, users, subscriptions } = audienceOf(database, isClientEnabled);
   const emails = new EmailsService(database, emailsRepository, smtpSettings, nudgeEmails);
-  const idempotency = new IdempotencyService(database, idempotencyRepository);
+  const idempotency = new IdempotencyService(database, idempotencyRepository, keys);
   const events = new EventsService(eventsRepository, knownEventTypes, emails, idempotency, (ids) => nudges.add(ids));
   const emailPreviews = new EmailPreviewsService({ templates: emailTemplates, events, emails, idempotency, isClientEnabled });
   const expiryWatch = new ExpiryWatch({ database, certificates: clientCertificatesRepository, publish: (tx, own) => events.publishOwn(tx, own) });

@@ -6,7 +6,8 @@ export interface IdempotencyClaim {
   apiKeyId: string;
   operation: string;
   key: string;
-  requestHash: Buffer;
+  /** The request's content, in one form for all orders of its properties. */
+  body: string;
 }
 
 export class IdempotencyRepository {
@@ -27,7 +28,7 @@ export class IdempotencyRepository {
     return row ?? null;
   }
 
-  async keep(tx: Tx, { apiKeyId, operation, key, requestHash }: IdempotencyClaim, response: Prisma.InputJsonValue): Promise<void> {
+  async keep(tx: Tx, { apiKeyId, operation, key }: IdempotencyClaim, requestHash: Buffer, response: Prisma.InputJsonValue): Promise<void> {
     const fresh = { requestHash: new Uint8Array(requestHash), response, createdAt: new Date() };
     const where = { apiKeyId_operation_key: { apiKeyId, operation, key } };
     await tx.idempotencyKey.upsert({ where, create: { apiKeyId, operation, key, ...fresh }, update: fresh });

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { Actor } from '../contract/actor.js';
 import { canonicalJson } from '../contract/canonical-json.js';
 import type { Database, Prisma, Tx } from '../db/client.js';
 import { MailroomError } from '../errors.js';
+import type { KeyRing } from '../secrets/key-ring.js';
 import type { IdempotencyClaim, IdempotencyRepository } from './idempotency.repository.js';
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
@@ -17,6 +17,7 @@ export class IdempotencyService {
   constructor(
     private readonly db: Database,
     private readonly claims: IdempotencyRepository,
+    private readonly keys: KeyRing,
   ) {}
 
   /**
@@ -29,11 +30,19 @@ export class IdempotencyService {
     return this.db.prisma.$transaction(async (tx) => {
       if (!(await this.claims.tryLock(tx, claim))) throw inProgress(claim.key);
       const first = await this.claims.find(tx, claim);
-      if (first !== null) return { response: replay<T>(first, claim), replayed: true };
+      if (first !== null) return { response: this.replay<T>(first, claim), replayed: true };
       const response = await work(tx);
-      await this.claims.keep(tx, claim, response as Prisma.InputJsonValue);
+      await this.claims.keep(tx, claim, this.keys.fingerprint(claim.body), response as Prisma.InputJsonValue);
       return { response, replayed: false };
     });
+  }
+
+  /** Bodies may hold a password, so that their bare hash would let it be guessed: they are compared by a fingerprint that takes the secret key. */
+  private replay<T>(first: { requestHash: Uint8Array; response: unknown }, { key, body }: IdempotencyClaim): T {
+    if (this.keys.mayBeOf(Buffer.from(first.requestHash), body)) return first.response as T;
+    throw new MailroomError('keyReused', 'IDEMPOTENCY_KEY_REUSED', `The Idempotency-Key ${key} was used for another body in the last 24 hours. Use a new key for a new request.`, [
+      { parameter: 'Idempotency-Key', message: 'was used for another body' },
+    ]);
   }
 }
 
@@ -45,14 +54,7 @@ export function claimOf(actor: Actor, operation: string, key: string | undefined
       { parameter: 'Idempotency-Key', message: 'must have 1 to 255 visible ASCII characters' },
     ]);
   }
-  return { apiKeyId: actor.keyId, operation, key, requestHash: createHash('sha256').update(canonicalJson(body)).digest() };
-}
-
-function replay<T>(first: { requestHash: Uint8Array; response: unknown }, claim: IdempotencyClaim): T {
-  if (claim.requestHash.equals(first.requestHash)) return first.response as T;
-  throw new MailroomError('keyReused', 'IDEMPOTENCY_KEY_REUSED', `The Idempotency-Key ${claim.key} was used for another body in the last 24 hours. Use a new key for a new request.`, [
-    { parameter: 'Idempotency-Key', message: 'was used for another body' },
-  ]);
+  return { apiKeyId: actor.keyId, operation, key, body: canonicalJson(body) };
 }
 
 const inProgress = (key: string): MailroomError =>

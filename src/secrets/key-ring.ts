@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes, scryptSync } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes, scryptSync, timingSafeEqual } from 'node:crypto';
 
 /** A ciphertext that cannot be read: made with a key that is not in the ring, for another destination, or changed. */
 export class SecretError extends Error {
@@ -13,10 +13,13 @@ export class SecretError extends Error {
 interface Key {
   id: string;
   bytes: Buffer;
+  /** For fingerprints. */
+  macKey: Buffer;
 }
 
 const IV_BYTES = 12; // NIST SP 800-38D §8.2: 96 bits
 const TAG_BYTES = 16;
+const ID_BYTES = 4;
 const DERIVATION = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 2 ** 20 };
 /** Separates these keys from any other use of the same text; the text itself must be unguessable. */
 const SALT = 'mailroom secret key 1';
@@ -73,6 +76,19 @@ export class KeyRing {
     }
   }
 
+  /** Tells whether two texts are the same without keeping either: the key's id (4 bytes) and an HMAC-SHA-256, so that nobody can guess the text without the key. */
+  fingerprint(text: string): Buffer {
+    return fingerprintBy(this.current, text);
+  }
+
+  /** False: it is the fingerprint of another text. True also when the key that it was made with is gone, so that nobody can say. */
+  mayBeOf(fingerprint: Buffer, text: string): boolean {
+    const key = this.find(fingerprint.toString('hex', 0, ID_BYTES));
+    if (key === undefined) return true;
+    const expected = fingerprintBy(key, text);
+    return expected.length === fingerprint.length && timingSafeEqual(expected, fingerprint);
+  }
+
   private get current(): Key {
     return this.keys[0]!;
   }
@@ -93,5 +109,7 @@ export class KeyRing {
 
 function deriveKey(text: string): Key {
   const bytes = scryptSync(text, SALT, 32, DERIVATION);
-  return { bytes, id: createHash('sha256').update(bytes).digest('hex').slice(0, 8) };
+  return { bytes, id: createHash('sha256').update(bytes).digest('hex').slice(0, 2 * ID_BYTES), macKey: Buffer.from(hkdfSync('sha256', bytes, '', 'mailroom fingerprints 1', 32)) };
 }
+
+const fingerprintBy = ({ id, macKey }: Key, text: string): Buffer => Buffer.concat([Buffer.from(id, 'hex'), createHmac('sha256', macKey).update(text).digest()]);

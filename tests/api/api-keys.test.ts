@@ -1,5 +1,10 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import supertest from 'supertest';
+import { readConfig } from '../../src/config.js';
+import { createContainer } from '../../src/container.js';
+import { createLogger } from '../../src/logger.js';
+import { KeyRing } from '../../src/secrets/key-ring.js';
 import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
 import { auditOf } from './audit.js';
 import { expectProblem } from './expect-problem.js';
@@ -119,6 +124,20 @@ describe('expiry and last use', () => {
 });
 
 describe('delete', () => {
+  test('is known at once to every process', async () => {
+    const config = readConfig({ DATABASE_URL: mailroom.databaseUrl, MAILROOM_SECRET_KEY: 'test-secret-key-of-32-characters', MAILROOM_LOG_LEVEL: 'silent', MAILROOM_ROLE: 'api' }, false);
+    const other = await createContainer({ config, databaseUrl: mailroom.databaseUrl, keys: new KeyRing(['test-secret-key-of-32-characters']), logger: createLogger({ level: 'silent', format: 'json' }) });
+    try {
+      const { id, key } = await create('publisher', 'used everywhere');
+      const askOther = () => supertest(other.app).get('/v1/events').set('Authorization', `Bearer ${key}`);
+      await askOther().expect(200);
+      await mailroom.as().delete(`/v1/api-keys/${id}`).expect(204);
+      expectProblem(await askOther(), 401, 'API_KEY_UNKNOWN');
+    } finally {
+      await other.close(0);
+    }
+  });
+
   test('refuses the key from its next request on', async () => {
     const { id, key } = await create('publisher', 'short-lived');
     await mailroom.as(key).get('/v1/events').expect(200);

@@ -41,6 +41,22 @@ describe('health', () => {
   });
 });
 
+describe('headers', () => {
+  test.each(['/health/live', '/metrics', '/v1/events', '/openapi.json', '/nowhere'])('of %s let a browser run, load and frame nothing, and tell no program or version', async (path) => {
+    const { headers } = await mailroom.as().get(path);
+    expect(headers).toMatchObject({ 'content-security-policy': "default-src 'none';frame-ancestors 'none';base-uri 'none';form-action 'none'", 'x-content-type-options': 'nosniff', 'x-frame-options': 'DENY', 'referrer-policy': 'no-referrer' });
+    expect(Object.keys(headers)).not.toEqual(expect.arrayContaining(['x-powered-by']));
+    expect(Object.keys(headers)).not.toContain('server');
+    expect(headers).not.toHaveProperty('strict-transport-security');
+  });
+
+  test('of Swagger UI allow its own scripts alone', async () => {
+    const { headers } = await get('/docs/').expect(200);
+    expect(headers['content-security-policy']).toContain("script-src 'self';");
+    expect(headers['content-security-policy']).not.toMatch(/script-src[^;]*unsafe/);
+  });
+});
+
 describe('metrics', () => {
   const countOf = (text: string, labels: string): number => Number(new RegExp(`^mailroom_http_request_seconds_count\\{${labels}\\} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
 

@@ -34,6 +34,38 @@ describe('a key ring', () => {
     expect([both.has(old.currentId), newer.has(old.currentId)]).toEqual([true, false]);
   });
 
+  test('tells by a fingerprint whether a text is the same, by whichever of its keys it was made', () => {
+    const fingerprint = old.fingerprint('a body with a password');
+    expect(both.mayBeOf(fingerprint, 'a body with a password')).toBe(true);
+    expect(both.mayBeOf(fingerprint, 'another body')).toBe(false);
+    expect(both.mayBeOf(fingerprint.subarray(0, 20), 'a body with a password')).toBe(false);
+    expect(newer.mayBeOf(fingerprint, 'another body')).toBe(true); // it cannot say
+    expect(fingerprint).toHaveLength(36);
+    expect(fingerprint.equals(both.fingerprint('a body with a password'))).toBe(false);
+  });
+
+  test('takes a key that is put before the others while it is used, and keeps those that it had', () => {
+    let texts = [OLD];
+    const ring = new KeyRing(() => texts);
+    const before = ring.seal('a', 'c');
+    texts = [NEW];
+    const after = ring.seal('b', 'c');
+    expect(ring.currentId).toBe(newer.currentId);
+    expect(newer.open(after, 'c')).toBe('b');
+    expect(ring.open(before, 'c')).toBe('a');
+    texts = []; // the file cannot be read for a moment
+    expect(newer.open(ring.seal('d', 'c'), 'c')).toBe('d');
+  });
+
+  test('looks for a key that it does not know before it gives up', () => {
+    let texts = [OLD];
+    const ring = new KeyRing(() => texts);
+    const sealed = newer.seal('a', 'c');
+    expect(() => ring.open(sealed, 'c')).toThrow(SecretError);
+    texts = [NEW, OLD];
+    expect(ring.open(sealed, 'c')).toBe('a');
+  });
+
   test('says which key it lacks, and tells nothing of the keys', () => {
     expect(() => newer.open(old.seal('a', 'c'), 'c')).toThrow(`key ${old.currentId}, which MAILROOM_SECRET_KEY does not hold`);
     expect(old.seal('a', 'c')).not.toContain(OLD);
