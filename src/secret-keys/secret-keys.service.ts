@@ -19,7 +19,7 @@ export class SecretKeysService {
     if (missing.length > 0) {
       throw new StartError(
         `The secrets in this database were encrypted with the key ${missing.join(', ')}, which this process does not have. ` +
-          'Set MAILROOM_SECRET_KEY to the value that the other processes have (after a change of the key: new,old).',
+          'Set MAILROOM_SECRET_KEY to the value that the other processes have (after a change of the key: new,old), or put back the file secret-key of the data folder.',
       );
     }
     await this.keys.add(ring.currentId);

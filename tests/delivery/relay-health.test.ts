@@ -139,6 +139,24 @@ describe('a relay that cannot be reached', () => {
     expect(row!.nextAttemptAt).toBeNull();
   });
 
+  test('gets mail whose retry window ended while nobody tried it, as after a long stop', async () => {
+    const port = await deadPort();
+    await settings(port);
+    const [late] = await publish(1);
+    await allReach([late!], 'deferred');
+    const { prisma } = mailroom.container.database;
+    const relay = (await state())!.relay;
+    const [ago, soon] = [new Date(Date.now() - 3_600_000), new Date(Date.now() + 60_000)];
+    await prisma.relayState.update({ where: { relay }, data: { openUntil: ago, probeUntil: soon } });
+    await prisma.email.updateMany({ where: { eventId: late! }, data: { giveUpAt: new Date(Date.now() - 60_000), nextAttemptAt: ago, nudgeAt: ago } });
+    const [put] = await waitFor(() => emails([late!]), ([row]) => row!.nextAttemptAt === null || row!.nextAttemptAt > ago);
+    expect(put!.status).toBe('deferred');
+    const back = await startScriptedServer(async (peer) => void (await honestUntil(peer, 'never')), { port });
+    await prisma.relayState.update({ where: { relay }, data: { probeUntil: null } });
+    await allReach([late!], 'sent');
+    await back.close();
+  });
+
   test('is tried at once when the DNS servers are changed', async () => {
     await settings(await deadPort());
     const [id] = await publish(1);
