@@ -17,7 +17,7 @@ import { ClientCertificatesRepository } from './client-certificates/client-certi
 import { ClientCertificatesService } from './client-certificates/client-certificates.service.js';
 import { ExpiryWatch } from './client-certificates/expiry-watch.js';
 import type { Config } from './config.js';
-import { connectDatabase, type Database } from './db/client.js';
+import { connectDatabase, type Database, type Tx } from './db/client.js';
 import { DenyList } from './dns/deny-list.js';
 import { Dns } from './dns/resolve.js';
 import { DnsSettingsController } from './dns-settings/dns-settings.controller.js';
@@ -128,9 +128,9 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
 
   const { apiKeys, keyUse, auditLog } = accessOf(database, config, logger);
   const releaseWaiting = (): void => void queue.nudge(releaseDeferred, [{}]);
-  const accounts = new AccountsService(database, new AccountsRepository(database), keys, releaseWaiting);
-  const { tlsMaterial, certificateRequests, clientCertificates, clientCertificatesRepository, trustedCertificates } = certificatesOf({ database, keys, config, changed: releaseWaiting });
-  const smtpSettings = new SmtpSettingsService({
+  const accounts = new AccountsService(database, new AccountsRepository(database), keys, releaseWaiting, { dnsServers: () => dnsSettings.servers(), trustsOwnAuthorities: () => tlsMaterial.trustsOwnAuthorities() });
+  const { tlsMaterial, certificateRequests, clientCertificates, clientCertificatesRepository, trustedCertificates } = certificatesOf({ database, keys, config, changed: releaseWaiting, refuseRedirect: async (tx, secret) => smtpSettings.refuseRedirect(tx, 'authority', await dnsSettings.lockedServers(tx), secret) });
+  const smtpSettings: SmtpSettingsService = new SmtpSettingsService({
     database,
     settings: new SmtpSettingsRepository(database),
     keys,
@@ -140,10 +140,10 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
     policy: denyList,
     changed: releaseWaiting,
   });
-  const dnsSettings = new DnsSettingsService({
+  const dnsSettings: DnsSettingsService = new DnsSettingsService({
     database,
     settings: new DnsSettingsRepository(database),
-    refuseRedirect: (secret) => smtpSettings.refuseRedirect(secret),
+    refuseRedirect: (tx, servers, secret) => smtpSettings.refuseRedirect(tx, 'dnsServers', servers, secret),
     changed: releaseWaiting,
   });
   const dns = new Dns(() => dnsSettings.servers());
@@ -252,12 +252,13 @@ interface CertificatesBasis {
   config: Config;
   database: Database;
   keys: KeyRing;
+  refuseRedirect(tx: Tx, secret: string | null | undefined): Promise<void>;
   changed(): void;
 }
 
 /** What has to do with certificates. */
 // eslint-disable-next-line @typescript-eslint/explicit-function-return-type -- it says nothing that the last line does not
-function certificatesOf({ config, database, keys, changed }: CertificatesBasis) {
+function certificatesOf({ config, database, keys, changed, refuseRedirect }: CertificatesBasis) {
   const tlsMaterial = new TlsMaterialService(new TlsMaterialRepository(database), keys, config.extraCertificates);
   const files = new CertificateFileReader();
   const certificateRequests = new CertificateRequestsService(database, new CertificateRequestsRepository(database), keys);
@@ -271,7 +272,7 @@ function certificatesOf({ config, database, keys, changed }: CertificatesBasis) 
     keys,
     changed,
   });
-  const trustedCertificates = new TrustedCertificatesService({ database, certificates: new TrustedCertificatesRepository(database), material: tlsMaterial, files, changed });
+  const trustedCertificates = new TrustedCertificatesService({ database, certificates: new TrustedCertificatesRepository(database), material: tlsMaterial, files, refuseRedirect, changed });
   return { tlsMaterial, certificateRequests, clientCertificates, clientCertificatesRepository, trustedCertificates };
 }
 

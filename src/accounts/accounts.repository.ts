@@ -36,6 +36,10 @@ export class AccountsRepository {
     return tx.account.update({ where: { id }, data: { ...data, version: { increment: 1 }, updatedAt: new Date() } }) as Promise<AccountRow>;
   }
 
+  async setDnsServers(tx: Tx, id: string, dnsServers: string[]): Promise<void> {
+    await tx.account.updateMany({ where: { id }, data: { dnsServers } });
+  }
+
   async delete(tx: Tx, id: string): Promise<void> {
     await tx.account.delete({ where: { id } });
   }

@@ -1,12 +1,14 @@
+import { isDeepStrictEqual } from 'node:util';
 import { v7 as uuidv7 } from 'uuid';
 import { changeResource } from '../audit-log/change-resource.js';
 import type { Actor } from '../contract/actor.js';
 import { idSliceOf, type PageQuery, pageOf } from '../contract/page.js';
 import type { Database, Tx } from '../db/client.js';
 import { invalid, MailroomError, notFound } from '../errors.js';
-import type { KeyRing } from '../secrets/key-ring.js';
+import { type KeyRing, SecretError } from '../secrets/key-ring.js';
+import { parseServerAddress } from '../dns/server-address.js';
 import { bindingOf } from './binding.js';
-import { serverNotAllowed, unknownAccount, withoutPassword } from './account-refusal.js';
+import { dnsChanged, serverNotAllowed, unknownAccount, withoutPassword } from './account-refusal.js';
 import type { Account, AccountPage, AccountWrite } from './accounts.contract.js';
 import type { AccountData, AccountRow, AccountsRepository } from './accounts.repository.js';
 import { addedServers, allows, refuseInvalidServers, storedServers } from './allowed-servers.js';
@@ -20,6 +22,14 @@ export interface VersionedAccount {
 /** Called after an account that the SMTP settings use was changed, so that mail that waits for it goes out now. */
 type Changed = () => void;
 
+/** What else decides where a password goes. */
+export interface Surroundings {
+  /** Whom names are looked up with; none: the operating system's resolver. */
+  dnsServers(): Promise<string[]>;
+  /** Whether certificates of authorities count that somebody added: then a verified certificate proves no more than who could add one. */
+  trustsOwnAuthorities(): Promise<boolean>;
+}
+
 const TYPE = 'account';
 
 export class AccountsService {
@@ -28,6 +38,7 @@ export class AccountsService {
     private readonly accounts: AccountsRepository,
     private readonly keys: KeyRing,
     private readonly changed: Changed,
+    private readonly surroundings: Surroundings,
   ) {}
 
   async list(query: PageQuery): Promise<AccountPage> {
@@ -42,17 +53,21 @@ export class AccountsService {
   async create(actor: Actor, write: AccountWrite): Promise<VersionedAccount> {
     refuseInvalid(write);
     const id = uuidv7();
-    const data = { ...dataOf(write, actor), passwordCiphertext: this.seal(id, write.password ?? null) };
+    const row = { id, ...dataOf(write, actor) };
+    const data = { ...dataOf(write, actor), ...(await this.entered(row, write.password ?? null)) };
     return shown(await changeResource(this.db, actor, { type: TYPE, id, apply: (tx) => this.accounts.create(tx, id, data), describe }));
   }
 
   async put(actor: Actor, id: string, write: AccountWrite, ifMatch: string | undefined): Promise<VersionedAccount> {
     refuseInvalid(write);
-    return this.change(actor, id, ifMatch, (before) => ({ ...dataOf(write, actor), passwordCiphertext: this.nextPassword(before, write) }));
+    return this.change(actor, id, ifMatch, async (before) => {
+      const data = dataOf(write, actor);
+      return { ...data, ...(await this.nextPassword(before, data, write)) };
+    });
   }
 
   async putPassword(actor: Actor, id: string, password: string, ifMatch: string | undefined): Promise<VersionedAccount> {
-    return this.change(actor, id, ifMatch, (before) => ({ passwordCiphertext: this.seal(before.id, password), updatedBy: actor.name }));
+    return this.change(actor, id, ifMatch, async (before) => ({ ...(await this.entered(before, password)), updatedBy: actor.name }));
   }
 
   async delete(actor: Actor, id: string, ifMatch: string | undefined): Promise<void> {
@@ -88,17 +103,33 @@ export class AccountsService {
 
   /**
    * What to log in with, as it is now. The only way to an account's password, so that it goes nowhere else than the account allows.
+   * @param verified whether the server must prove its name by a certificate
    * @throws AccountRefusal, SecretError
    */
-  async passwordFor(id: string, serverAddress: string): Promise<{ accountName: string; password: string }> {
+  async passwordFor(id: string, serverAddress: string, verified: boolean): Promise<{ accountName: string; password: string }> {
     const row = await this.accounts.find(id);
     if (row === null) throw unknownAccount(id);
     if (!allows(row.allowedServers, serverAddress)) throw serverNotAllowed(row, serverAddress);
     if (row.passwordCiphertext === null) throw withoutPassword(row);
-    return { accountName: row.accountName, password: this.keys.open(row.passwordCiphertext, bindingOf(row.id)) };
+    await this.refuseOtherDns(row, serverAddress, verified);
+    return { accountName: row.accountName, password: this.keys.open(row.passwordCiphertext, bindingOf(row)) };
   }
 
-  private async change(actor: Actor, id: string, ifMatch: string | undefined, next: (before: AccountRow) => Partial<AccountData>): Promise<VersionedAccount> {
+  /** Somebody who knows the account's password wants it to be used with these DNS servers. */
+  async trustDns(tx: Tx, id: string, dnsServers: string[]): Promise<void> {
+    await this.accounts.setDnsServers(tx, id, dnsServers);
+  }
+
+  /** Where nothing but DNS says which server a name is, only the DNS servers of the time when the password was entered are believed. */
+  private async refuseOtherDns(row: AccountRow, serverAddress: string, verified: boolean): Promise<void> {
+    const parsed = parseServerAddress(serverAddress);
+    if ('fault' in parsed || parsed.type !== 'name') return;
+    const [current, ownAuthorities] = await Promise.all([this.surroundings.dnsServers(), this.surroundings.trustsOwnAuthorities()]);
+    if (isDeepStrictEqual(current, row.dnsServers) || (verified && !ownAuthorities)) return;
+    throw dnsChanged(row, serverAddress, verified ? 'certificates of a private authority are trusted' : 'the certificate of the server is not verified');
+  }
+
+  private async change(actor: Actor, id: string, ifMatch: string | undefined, next: (before: AccountRow) => Promise<Partial<AccountData>>): Promise<VersionedAccount> {
     let isUsed = false;
     const row = await changeResource(this.db, actor, {
       type: TYPE,
@@ -108,7 +139,7 @@ export class AccountsService {
       load: (tx) => this.lock(tx, id),
       apply: async (tx, before) => {
         isUsed = await this.accounts.usedBySmtpSettings(tx, id);
-        return this.accounts.update(tx, id, next(before));
+        return this.accounts.update(tx, id, await next(before));
       },
     });
     if (isUsed) this.changed();
@@ -120,19 +151,30 @@ export class AccountsService {
   }
 
   /** A stored password goes to no server that was not allowed when it was entered: whoever adds one has to know it. */
-  private nextPassword({ id, passwordCiphertext, allowedServers }: AccountRow, write: AccountWrite): string | null {
-    if (write.password !== undefined) return this.seal(id, write.password);
-    const [added] = addedServers(allowedServers, write.allowedServers);
-    if (added === undefined || passwordCiphertext === null) return passwordCiphertext;
+  private async nextPassword(before: AccountRow, next: Pick<AccountData, 'allowedServers'>, write: AccountWrite): Promise<Partial<AccountData>> {
+    if (write.password !== undefined) return this.entered({ id: before.id, ...next }, write.password);
+    const [added] = addedServers(before.allowedServers, next.allowedServers);
+    if (before.passwordCiphertext === null) return {};
+    if (added === undefined) return { passwordCiphertext: this.boundAnew(before.passwordCiphertext, before, { id: before.id, ...next }) };
     throw invalid('ACCOUNT_PASSWORD_REQUIRED', '/password', `is required, because allowedServers gets a server more (${added}): a stored password is never sent to a server that it was not given for`);
   }
 
-  private seal(id: string, password: string | null): string | null {
-    return password === null ? null : this.keys.seal(password, bindingOf(id));
+  /** A password as it is stored when somebody enters it, who knows it: with the DNS servers of now. */
+  private async entered(row: Pick<AccountRow, 'id' | 'allowedServers'>, password: string | null): Promise<Pick<AccountData, 'passwordCiphertext' | 'dnsServers'>> {
+    return { passwordCiphertext: password === null ? null : this.keys.seal(password, bindingOf(row)), dnsServers: await this.surroundings.dnsServers() };
+  }
+
+  /** For fewer servers. One that does not open stays as it is. */
+  private boundAnew(ciphertext: string, before: AccountRow, next: Pick<AccountRow, 'id' | 'allowedServers'>): string {
+    if (bindingOf(before) === bindingOf(next)) return ciphertext;
+    try {
+      return this.keys.seal(this.keys.open(ciphertext, bindingOf(before)), bindingOf(next));
+    } catch (error) {
+      if (error instanceof SecretError) return ciphertext;
+      throw error;
+    }
   }
 }
-
-/** Bound in as associated data: a ciphertext that is moved to another account does not open. */
 
 function refuseInvalid(write: AccountWrite): void {
   const names = { accountName: write.accountName, ...(write.kind === 'directory' ? { domainName: write.domainName } : { assetName: write.assetName }) };
@@ -142,7 +184,7 @@ function refuseInvalid(write: AccountWrite): void {
   refuseInvalidServers(write.allowedServers);
 }
 
-function dataOf(write: AccountWrite, actor: Actor): Omit<AccountData, 'passwordCiphertext'> {
+function dataOf(write: AccountWrite, actor: Actor): Omit<AccountData, 'passwordCiphertext' | 'dnsServers'> {
   const { kind, accountName } = write;
   const [domainName, assetName] = kind === 'directory' ? [write.domainName, null] : [null, write.assetName];
   return { kind, domainName, assetName, accountName, allowedServers: storedServers(write.allowedServers), updatedBy: actor.name };

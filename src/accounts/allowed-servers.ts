@@ -20,9 +20,12 @@ export function addedServers(before: readonly string[], next: readonly string[])
   return next.filter((server) => !allowed.has(canonical(server)));
 }
 
-/** In lower case, each server once. */
+/** One text for all ways to write these servers. */
+export const canonicalServers = (servers: readonly string[]): string[] => [...new Set(servers.map(canonical))].sort();
+
+/** In lower case, where that does not make another name of it (σ and ς, ß and ẞ). Each server once. */
 export function storedServers(servers: readonly string[]): string[] {
-  const lower = servers.map((server) => server.toLowerCase());
+  const lower = servers.map((server) => (canonical(server.toLowerCase()) === canonical(server) ? server.toLowerCase() : server));
   const names = lower.map(canonical);
   return lower.filter((_server, index) => names.indexOf(names[index]!) === index);
 }

@@ -1,2 +1,4 @@
-/** Bound into the ciphertext of an account's password: moved to another row it does not open. */
-export const bindingOf = (id: string): string => JSON.stringify(['account', id]);
+import { canonicalServers } from './allowed-servers.js';
+
+/** Bound into the ciphertext of an account's password: it opens neither in another row, nor when servers were added behind Mailroom's back. */
+export const bindingOf = ({ id, allowedServers }: { id: string; allowedServers: readonly string[] }): string => JSON.stringify(['account', id, canonicalServers(allowedServers)]);

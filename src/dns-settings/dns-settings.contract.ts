@@ -14,7 +14,8 @@ export interface DnsSettingsUpdate {
   servers?: string[];
   /**
    * Write-only. The password (or client secret) that the SMTP settings log in with. Needed to change `servers` while one is stored and
-   * nothing but DNS says which server gets it: `verifyCertificate` is off, or `security` is `none` (400 `SMTP_PASSWORD_REQUIRED` otherwise).
+   * nothing but DNS says which server gets it: `verifyCertificate` is off, `security` is `none`, or there are trusted certificates (400
+   * `SMTP_PASSWORD_REQUIRED` otherwise).
    * @maxLength 4096 must have at most 4096 characters
    */
   smtpPassword?: string | null;

@@ -16,6 +16,12 @@ export class DnsSettingsRepository {
     return tx.dnsSettings.findUniqueOrThrow({ where: { id: 1 } });
   }
 
+  /** Keeps others from changing them until the transaction ends. */
+  async lockShared(tx: Tx): Promise<DnsSettingsRow> {
+    await tx.$executeRaw`SELECT 1 FROM dns_settings WHERE id = 1 FOR SHARE`;
+    return tx.dnsSettings.findUniqueOrThrow({ where: { id: 1 } });
+  }
+
   async write(tx: Tx, data: { servers: string[]; updatedBy: string }): Promise<DnsSettingsRow> {
     return tx.dnsSettings.update({ where: { id: 1 }, data: { ...data, version: { increment: 1 }, updatedAt: new Date() } });
   }

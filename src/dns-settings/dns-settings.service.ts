@@ -1,6 +1,6 @@
 import { changeResource } from '../audit-log/change-resource.js';
 import type { Actor } from '../contract/actor.js';
-import type { Database } from '../db/client.js';
+import type { Database, Tx } from '../db/client.js';
 import { MailroomError } from '../errors.js';
 import { dnsServerFault } from './dns-server.js';
 import type { DnsSettings, DnsSettingsUpdate } from './dns-settings.contract.js';
@@ -10,7 +10,7 @@ export interface DnsSettingsParts {
   database: Database;
   settings: DnsSettingsRepository;
   /** Throws when a stored SMTP secret would go wherever DNS points, and the caller does not show that they know it. */
-  refuseRedirect(secret: string | null | undefined): Promise<void>;
+  refuseRedirect(tx: Tx, servers: string[], secret: string | null | undefined): Promise<void>;
   /** Called after a change was committed, so that mail that waits for it goes out now. */
   changed(): void;
 }
@@ -37,7 +37,7 @@ export class DnsSettingsService {
       ifMatch,
       load: (tx) => settings.lock(tx),
       apply: async (tx, before) => {
-        if (!sameServers(before.servers, servers)) await refuseRedirect(smtpPassword);
+        if (!sameServers(before.servers, servers)) await refuseRedirect(tx, servers, smtpPassword);
         return settings.write(tx, { servers, updatedBy: actor.name });
       },
       describe: (current) => ({ ...toSettings(current) }),
@@ -49,6 +49,11 @@ export class DnsSettingsService {
   /** Whom to ask, as it is now; none: the operating system's resolver. */
   async servers(): Promise<string[]> {
     return (await this.parts.settings.read()).servers;
+  }
+
+  /** The same, and so until the transaction ends. */
+  async lockedServers(tx: Tx): Promise<string[]> {
+    return (await this.parts.settings.lockShared(tx)).servers;
   }
 }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { DnsFailure } from '../dns/dns-failure.js';
 import type { Logger } from '../logger.js';
 import { SmtpFailure } from '../smtp/failure.js';
@@ -32,6 +33,8 @@ export interface DelivererParts {
 
 /** How long e-mails wait, without an attempt, while the e-mail client is disabled: a change of the settings releases them at once. */
 const POSTPONE_SECONDS = 300;
+/** How often a connection that takes long to make is asked whether it is still wanted. */
+const WATCH_MS = 2_000;
 
 /** Hands e-mails over to the relay: claims a batch in the rows, and works on it over several connections (lanes). */
 export class Deliverer {
@@ -88,13 +91,16 @@ export class Deliverer {
    * reached: all that waits gets the last failure as its attempt, in one statement.
    */
   private async connect(batch: Batch): Promise<SmtpSession | null> {
-    const [startedAt, transcript] = [new Date(), new Transcript()];
+    const [startedAt, transcript, watch] = [new Date(), new Transcript(), this.watch(batch)];
     try {
-      const session = await this.parts.sessions.acquire(batch.relay, transcript, batch.signal);
+      const session = await this.parts.sessions.acquire(batch.relay, transcript, watch.signal);
       if (batch.isProbe) await this.parts.health.reached(batch.relay);
       return session;
     } catch (error) {
-      if (batch.signal.aborted) return null; // given back as they are
+      if (watch.signal.aborted) {
+        if (batch.isProbe) await this.parts.health.notTried(batch.relay);
+        return null; // given back as they are
+      }
       if (!(error instanceof SmtpFailure || error instanceof DnsFailure)) throw error;
       const failed = batch.laneLost();
       const facts = connectionFacts(batch.relay, failed.length, startedAt, error);
@@ -103,7 +109,27 @@ export class Deliverer {
       await this.parts.health.notConnected(batch.relay, error);
       await this.failAll(failed, batch, facts, startedAt, error);
       return null;
+    } finally {
+      watch.end();
     }
+  }
+
+  /** Aborts with the batch, and soon after nothing may be sent to its relay any more: to wait for all its addresses can take a quarter of an hour. */
+  private watch({ relay, signal }: Batch): { signal: AbortSignal; end(): void } {
+    const outdated = new AbortController();
+    const stop = (): void => outdated.abort(signal.reason);
+    const look = (): void => void this.parts.deliveries.maySend(relay.version).then((may) => may || outdated.abort(), () => undefined); // an outage is no change
+    const timer = setInterval(look, WATCH_MS);
+    setMaxListeners(0, signal); // each connection that is made listens
+    signal.addEventListener('abort', stop);
+    if (signal.aborted) stop();
+    return {
+      signal: outdated.signal,
+      end: () => {
+        clearInterval(timer);
+        signal.removeEventListener('abort', stop);
+      },
+    };
   }
 
   private async failAll(items: BatchItem[], batch: Batch, { relay, address, port, durationMs }: ConnectionFacts, startedAt: Date, error: SmtpFailure | DnsFailure): Promise<void> {

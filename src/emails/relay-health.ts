@@ -34,6 +34,11 @@ export class RelayHealth {
     return this.states.reached(version);
   }
 
+  /** Whoever was to try the relay did not come to know how it does: somebody else may try it at once. */
+  notTried({ version }: Relay): Promise<void> {
+    return this.states.endProbe(version);
+  }
+
   /** A mail was not taken. */
   async failed({ version }: Relay, error: unknown): Promise<void> {
     if (error instanceof SmtpFailure && classify(error).slowDown) this.told(version, await this.states.slowDown(version));

@@ -71,6 +71,10 @@ export class RelayStatesRepository {
       UPDATE delivery_state SET recoveries = recoveries + 1 WHERE EXISTS (SELECT 1 FROM back)`;
   }
 
+  async endProbe(relay: string): Promise<void> {
+    await this.db.prisma.$executeRaw`UPDATE relay_states SET probe_until = NULL WHERE relay = ${relay} AND probe_until IS NOT NULL`;
+  }
+
   /** Whether the relay could not be reached, is to be tried now, and nobody does. */
   async wantsProbe(): Promise<boolean> {
     const rows = await this.db.prisma.$queryRaw<unknown[]>`

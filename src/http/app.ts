@@ -4,7 +4,7 @@ import express, { type Express, type RequestHandler } from 'express';
 import type { JsonObject } from 'swagger-ui-express';
 import type { Logger } from '../logger.js';
 import { type AccessParts, identify } from './authentication.js';
-import { onlyKnownType, readJson, uploads } from './body.js';
+import { notFarTooLarge, onlyKnownType, readJson, uploads } from './body.js';
 import { ClientLimits } from './client-limits.js';
 import { serveDocs } from './docs.js';
 import { RegisterRoutes } from './generated/routes.js';
@@ -42,7 +42,7 @@ export function createApp(parts: AppParts): Express {
   app.use('/v1', noStore);
   refuseOtherMethods(app, '/v1', contract['paths'] as Record<string, object>);
   // Nothing of a body is read for callers without a key.
-  app.use('/v1', identify(parts, new ClientLimits(parts.rateLimit)), onlyKnownType, readJson, wellFormedBody);
+  app.use('/v1', identify(parts, new ClientLimits(parts.rateLimit)), onlyKnownType, notFarTooLarge, readJson, wellFormedBody);
   RegisterRoutes(app, { multer: uploads });
   return closed(app, parts);
 }

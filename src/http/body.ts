@@ -19,6 +19,18 @@ export const onlyKnownType: RequestHandler = (req, _res, next) => {
   next();
 };
 
+/** So much of a body that is refused is read all the same: whoever still sends when the connection is closed may not get to read the answer. */
+const READ_ANYWAY = 16 * 1024 * 1024;
+
+/** A body that is far too large by its own word is refused before it is read, and the connection with it. */
+export const notFarTooLarge: RequestHandler = (req, res, next) => {
+  if (Number(req.headers['content-length'] ?? 0) <= READ_ANYWAY) return next();
+  res.set('Connection', 'close');
+  if (UPLOAD.test(req.path)) throw fileTooLarge('/file');
+  if (TAKES_A_FILE.test(req.path)) throw fileTooLarge('/certificate');
+  throw Object.assign(new Error('The body is too large.'), { type: 'entity.too.large' });
+};
+
 /** Reads JSON, which is UTF-8 (RFC 8259 §8.1). Other bytes would be read as U+FFFD, and so be changed without a word. */
 export const readJson: RequestHandler = (req, res, next) => (TAKES_A_FILE.test(req.path) ? jsonWithFile : json)(req, res, next);
 

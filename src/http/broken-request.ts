@@ -22,5 +22,16 @@ export function answerBrokenRequest(error: Cause, socket: Duplex): void {
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
 }
 
-/** An answer has begun already: another one in its middle would be taken for a part of it. */
-const isAnswering = (socket: Duplex): boolean => (socket as { _httpMessage?: { headersSent: boolean } | null })._httpMessage?.headersSent === true;
+interface Under {
+  headersSent: boolean;
+  req: { complete: boolean };
+}
+
+/**
+ * An answer has begun, or a request before this one is whole and waits for its answer: what is said now would be taken for a part of that
+ * answer, or for the answer to that request, which may well be done.
+ */
+const isAnswering = (socket: Duplex): boolean => {
+  const message = (socket as { _httpMessage?: Under | null })._httpMessage;
+  return message != null && (message.headersSent || message.req.complete);
+};

@@ -1,5 +1,5 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Express } from 'express';
 import { StartError } from '../errors.js';
 import { answerBrokenRequest } from './broken-request.js';
@@ -16,7 +16,7 @@ const [HEAD_MS, REQUEST_MS, IDLE_MS, CHECK_MS] = [10_000, 60_000, 65_000, 2_000]
 
 /** Starts to listen. A port in use, or one that this account may not open, is a StartError of one line. */
 export async function listen(app: Express, host: string, port: number): Promise<Listener> {
-  const server = createServer({ keepAliveTimeout: IDLE_MS, headersTimeout: HEAD_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: CHECK_MS }, app);
+  const server = createServer({ keepAliveTimeout: IDLE_MS, headersTimeout: HEAD_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: CHECK_MS }, bounded(app));
   server.on('clientError', answerBrokenRequest);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => reject(startError(cause, host, port)));
@@ -24,6 +24,22 @@ export async function listen(app: Express, host: string, port: number): Promise<
   });
   const { port: actual } = server.address() as AddressInfo;
   return { url: `http://${shownHost(host)}:${actual}`, close: (graceMs) => close(server, graceMs) };
+}
+
+/** Requests on one connection whose answers are not sent yet. Clients wait for each answer, or have a few at once. */
+const MOST_AT_ONCE = 10;
+
+/** Whoever sends request after request and reads no answer would make Mailroom keep all the answers: such a connection is cut. */
+function bounded(app: RequestListener): RequestListener {
+  const underWay = new WeakMap<Socket, number>();
+  return (req, res) => {
+    const { socket } = req;
+    const count = (underWay.get(socket) ?? 0) + 1;
+    if (count > MOST_AT_ONCE) return void socket.destroy();
+    underWay.set(socket, count);
+    res.once('close', () => underWay.set(socket, underWay.get(socket)! - 1));
+    app(req, res);
+  };
 }
 
 function startError(cause: NodeJS.ErrnoException, host: string, port: number): StartError {

@@ -9,7 +9,7 @@ const BATCH = 200;
 /** What each secret is bound to. */
 const CONTEXT: Record<SealedColumn, (secret: Sealed) => string> = {
   smtpSettings: ({ row }) => bindingOfDestination(destinationOf(row)),
-  accounts: ({ id }) => bindingOfAccount(id),
+  accounts: ({ id, row }) => bindingOfAccount({ id, allowedServers: row['allowed_servers'] as string[] }),
   certificateRequests: ({ id }) => bindingOfPrivateKey('certificate-request', id),
   clientCertificates: ({ id }) => bindingOfPrivateKey('client-certificate', id),
   smtpTests: ({ row }) => bindingOfDestination(row['candidate'] as Destination),

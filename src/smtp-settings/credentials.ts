@@ -45,8 +45,8 @@ function passwordOf(settings: StoredSettings, { keys }: CredentialSources): Cred
   return { type: 'password', accountName: accountName!, password: keys.open(passwordCiphertext, bindingOf(settings)) };
 }
 
-async function accountOf({ accountId, serverAddress }: StoredSettings, { accounts }: CredentialSources): Promise<Credentials> {
-  return { type: 'password', ...(await accounts.passwordFor(accountId!, serverAddress!)) };
+async function accountOf({ accountId, serverAddress, security, verifyCertificate }: StoredSettings, { accounts }: CredentialSources): Promise<Credentials> {
+  return { type: 'password', ...(await accounts.passwordFor(accountId!, serverAddress!, security !== 'none' && verifyCertificate)) };
 }
 
 async function tokenOf(settings: StoredSettings, { keys, tokens }: CredentialSources, options: CredentialsOptions): Promise<{ credentials: Credentials; fromCache: boolean }> {

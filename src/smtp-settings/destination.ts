@@ -1,3 +1,4 @@
+import { domainToASCII } from 'node:url';
 import type { SmtpSecurity } from './smtp-settings.contract.js';
 
 /** What decides where a stored secret would go. */
@@ -26,8 +27,11 @@ export function effectivePort({ port, security }: Pick<Destination, 'port' | 'se
  */
 export function bindingOf(destination: Destination): string {
   const { authenticationType, serverAddress, resolveMx, security, accountName, tokenUrl = null, clientId = null } = destination;
-  const server = ['smtp', authenticationType, serverAddress?.toLowerCase() ?? null, resolveMx, effectivePort(destination), security, accountName];
+  const server = ['smtp', authenticationType, serverAddress === null ? null : hostOf(serverAddress), resolveMx, effectivePort(destination), security, accountName];
   return JSON.stringify(authenticationType === 'oauth2' ? [...server, tokenUrl, clientId] : server);
 }
+
+/** As connections take it: beyond ASCII, lower case is not one thing (σ and ς, ß and ẞ), and two hosts must not count as one. */
+const hostOf = (server: string): string => (/^[\0-\x7f]*$/.test(server) ? server : domainToASCII(server) || server).toLowerCase();
 
 export const sameDestination = (one: Destination, other: Destination): boolean => bindingOf(one) === bindingOf(other);

@@ -7,32 +7,53 @@ import type { CredentialSources } from './credentials.js';
 import { bindingOf } from './destination.js';
 import type { StoredSettings } from './draft.js';
 
-/**
- * Refuses a change of the DNS servers by somebody who does not know the stored secret while nothing but DNS says which server gets it:
- * whoever chooses the DNS servers could have it sent to a server of their own.
- * @param sent the secret, as the caller knows it
- * @throws MailroomError SMTP_PASSWORD_REQUIRED
- */
-export async function refuseRedirect(settings: StoredSettings, sources: Pick<CredentialSources, 'keys' | 'accounts'>, sent: string | null | undefined): Promise<void> {
-  if (!followsDns(settings)) return;
-  const secret = await secretOf(settings, sources);
-  if (secret === null || (sent != null && sameText(sent, secret))) return;
-  const noun = settings.authenticationType === 'oauth2' ? 'client secret' : 'password';
-  const why = settings.security === 'none' ? 'security is none' : 'verifyCertificate is off';
-  throw invalid('SMTP_PASSWORD_REQUIRED', '/smtpPassword', `${sent == null ? 'is required' : `must be the ${noun} that the SMTP settings log in with`}, because ${why}: a change of the DNS servers would send the stored ${noun} wherever they point`);
+/** Two changes after which a name may lead a stored secret to another server: other DNS servers, and one more authority whose certificates count. */
+export type Redirect = 'dnsServers' | 'authority';
+
+export interface RedirectFacts {
+  redirect: Redirect;
+  /** Whether authorities count already that somebody added. */
+  ownAuthorities: boolean;
+  /** Whether DNS servers are set. */
+  ownDns: boolean;
 }
 
-/** An address in place of a name is not looked up, and a verified certificate proves the name whatever DNS says. */
-function followsDns({ serverAddress, security, verifyCertificate }: StoredSettings): boolean {
-  if (serverAddress === null || (security !== 'none' && verifyCertificate)) return false;
+/**
+ * Refuses a change by somebody who does not know the stored secret when the change could send it to a server of their own: with the DNS servers they
+ * choose where a name leads, with an authority of theirs they prove it.
+ * @param sent the secret, as the caller knows it
+ * @returns whether the caller has shown to know it
+ * @throws MailroomError SMTP_PASSWORD_REQUIRED
+ */
+export async function refuseRedirect(settings: StoredSettings, facts: RedirectFacts, sources: Pick<CredentialSources, 'keys' | 'accounts'>, sent: string | null | undefined): Promise<boolean> {
+  const why = reasonOf(settings, facts);
+  const secret = why === null ? null : await secretOf(settings, sources);
+  if (secret === null) return false;
+  if (sent != null && sameText(sent, secret)) return true;
+  const noun = settings.authenticationType === 'oauth2' ? 'client secret' : 'password';
+  throw invalid('SMTP_PASSWORD_REQUIRED', '/smtpPassword', `${sent == null ? 'is required' : `must be the ${noun} that the SMTP settings log in with`}, because ${why}: the change could send the stored ${noun} to another server`);
+}
+
+const isVerified = ({ security, verifyCertificate }: StoredSettings): boolean => security !== 'none' && verifyCertificate;
+
+/** Why the change alone decides which server gets the secret; null: it does not. An address in place of a name is not looked up. */
+function reasonOf(settings: StoredSettings, { redirect, ownAuthorities, ownDns }: RedirectFacts): string | null {
+  if (!namesServer(settings)) return null;
+  if (redirect === 'authority') return isVerified(settings) && ownDns ? 'DNS servers are set' : null;
+  if (!isVerified(settings)) return settings.security === 'none' ? 'security is none' : 'verifyCertificate is off';
+  return ownAuthorities ? 'certificates of a private authority are trusted' : null;
+}
+
+function namesServer({ serverAddress }: StoredSettings): boolean {
+  if (serverAddress === null) return false;
   const parsed = parseServerAddress(serverAddress);
   return 'fault' in parsed || parsed.type === 'name';
 }
 
-/** null when there is none, or none that could be sent: it cannot be read, or its account does not allow this server. */
+/** null when there is none, or none that could be sent: it cannot be read, or its account does not give it out. */
 async function secretOf(settings: StoredSettings, { keys, accounts }: Pick<CredentialSources, 'keys' | 'accounts'>): Promise<string | null> {
   try {
-    if (settings.authenticationType === 'account') return (await accounts.passwordFor(settings.accountId!, settings.serverAddress!)).password;
+    if (settings.authenticationType === 'account') return (await accounts.passwordFor(settings.accountId!, settings.serverAddress!, isVerified(settings))).password;
     return settings.passwordCiphertext === null ? null : keys.open(settings.passwordCiphertext, bindingOf(settings));
   } catch (error) {
     if (error instanceof SecretError || error instanceof AccountRefusal) return null;

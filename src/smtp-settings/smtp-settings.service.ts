@@ -10,7 +10,7 @@ import type { TlsMaterialService } from '../tls-material/tls-material.service.js
 import { credentialsOf } from './credentials.js';
 import { draftOf, type SealedCandidate, sentSecret, type SmtpSettingsDraft, type StoredSettings } from './draft.js';
 import { toSettings } from './present.js';
-import { refuseRedirect } from './redirect.js';
+import { type Redirect, refuseRedirect } from './redirect.js';
 import { type Relay, relayFrom } from './relay.js';
 import { nextSecret } from './secret.js';
 import type { SmtpSettings, SmtpSettingsUpdate } from './smtp-settings.contract.js';
@@ -60,9 +60,16 @@ export class SmtpSettingsService {
     return shown(row);
   }
 
-  /** To be asked before the DNS servers change. @throws MailroomError SMTP_PASSWORD_REQUIRED */
-  async refuseRedirect(sent: string | null | undefined): Promise<void> {
-    await refuseRedirect(await this.parts.settings.read(), this.parts, sent);
+  /**
+   * To be asked before the DNS servers change, or an authority is added, in the transaction that does it.
+   * @param dnsServers as they will be
+   * @throws MailroomError SMTP_PASSWORD_REQUIRED
+   */
+  async refuseRedirect(tx: Tx, redirect: Redirect, dnsServers: string[], sent: string | null | undefined): Promise<void> {
+    const settings = await this.parts.settings.read();
+    const facts = { redirect, ownAuthorities: await this.parts.tlsMaterial.trustsOwnAuthorities(), ownDns: dnsServers.length > 0 };
+    const isProven = await refuseRedirect(settings, facts, this.parts, sent);
+    if (isProven && settings.accountId !== null) await this.parts.accounts.trustDns(tx, settings.accountId, dnsServers);
   }
 
   /** What a delivery needs to know; null while the e-mail client is disabled. */

@@ -46,6 +46,10 @@ export class TlsMaterialRepository {
     await tx.tlsMaterial.update({ where: { id: 1 }, data: { version: { increment: 1 } } });
   }
 
+  async hasTrusted(): Promise<boolean> {
+    return (await this.db.prisma.trustedCertificate.findFirst({ select: { id: true } })) !== null;
+  }
+
   async activate(tx: Tx, clientCertificateId: string | null): Promise<void> {
     await tx.tlsMaterial.update({ where: { id: 1 }, data: { activeClientCertificateId: clientCertificateId, version: { increment: 1 } } });
   }

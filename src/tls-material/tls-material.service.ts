@@ -42,6 +42,11 @@ export class TlsMaterialService {
     return (tx ? await this.material.lockShared(tx) : await this.material.activeId()) !== null;
   }
 
+  /** Whether a verified certificate may be one of an authority that somebody added. */
+  trustsOwnAuthorities(): Promise<boolean> {
+    return this.material.hasTrusted();
+  }
+
   /** Keeps other changes of certificates out until the transaction ends. Answers which client certificate is active. */
   lock(tx: Tx): Promise<string | null> {
     return this.material.lock(tx);

@@ -1,5 +1,14 @@
-import type { CertificateDetails } from '../certificates/certificates.contract.js';
+import type { CertificateDetails, CertificateUpload } from '../certificates/certificates.contract.js';
 import type { Timestamp, Uuid } from '../contract/scalars.js';
+
+export interface TrustedCertificateUpload extends CertificateUpload {
+  /**
+   * Write-only. The password (or client secret) that the SMTP settings log in with. Needed while one is stored and DNS servers are set: somebody who
+   * may choose both could have it sent to a server of their own (400 `SMTP_PASSWORD_REQUIRED` otherwise).
+   * @maxLength 4096 must have at most 4096 characters
+   */
+  smtpPassword?: string | null;
+}
 
 /** A certificate that mail servers are verified with, besides the public roots of Node.js and NODE_EXTRA_CA_CERTS. */
 export interface TrustedCertificate extends CertificateDetails {

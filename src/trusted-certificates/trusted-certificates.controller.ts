@@ -1,11 +1,10 @@
-import { Body, Delete, Get, Header, Path, Post, Queries, Request, Response, Route, Security, SuccessResponse, Tags, UploadedFile } from '@tsoa/runtime';
+import { Body, Delete, FormField, Get, Header, Path, Post, Queries, Request, Response, Route, Security, SuccessResponse, Tags, UploadedFile } from '@tsoa/runtime';
 import { certificateBytes, uploadedBytes } from '../certificates/certificate-bytes.js';
-import type { CertificateUpload } from '../certificates/certificates.contract.js';
 import { pointAtFile } from '../certificates/refusal.js';
 import { ApiController, type ApiRequest } from '../contract/api-controller.js';
 import type { PageQuery } from '../contract/page.js';
 import type { Uuid } from '../contract/scalars.js';
-import type { AddedTrustedCertificate, TrustedCertificate, TrustedCertificatePage } from './trusted-certificates.contract.js';
+import type { AddedTrustedCertificate, TrustedCertificate, TrustedCertificatePage, TrustedCertificateUpload } from './trusted-certificates.contract.js';
 import type { TrustedCertificatesService } from './trusted-certificates.service.js';
 
 @Route('trusted-certificates')
@@ -33,7 +32,7 @@ export class TrustedCertificatesController extends ApiController {
    * The answer is the first certificate of the file, with the `others`; each is a resource of its own. What is here already stays as it is: 200
    * when that is all of them.
    *
-   * 400 with `CERTIFICATE_NOT_CA`, `CERTIFICATE_EXPIRED`, `CERTIFICATE_PRIVATE_KEY_UNEXPECTED`, `CERTIFICATE_KEY_UNUSUAL`,
+   * 400 with `SMTP_PASSWORD_REQUIRED`, `CERTIFICATE_NOT_CA`, `CERTIFICATE_EXPIRED`, `CERTIFICATE_PRIVATE_KEY_UNEXPECTED`, `CERTIFICATE_KEY_UNUSUAL`,
    * `CERTIFICATE_TOO_LARGE` (64 KiB each), `CERTIFICATES_TOO_MANY` (200 in a file), or
    * `CERTIFICATE_UNREADABLE`; 409 `TRUSTED_CERTIFICATES_FULL`.
    * @summary Add trusted certificates
@@ -42,21 +41,22 @@ export class TrustedCertificatesController extends ApiController {
   @Security('apiKey', ['administrator'])
   @SuccessResponse(201, 'Added')
   @Response<AddedTrustedCertificate>(200, 'All of them were here already')
-  public async addTrustedCertificates(@Request() req: ApiRequest, @Body() body: CertificateUpload): Promise<AddedTrustedCertificate> {
-    return this.add(req, certificateBytes(body.certificate));
+  public async addTrustedCertificates(@Request() req: ApiRequest, @Body() body: TrustedCertificateUpload): Promise<AddedTrustedCertificate> {
+    return this.add(req, certificateBytes(body.certificate), body.smtpPassword);
   }
 
   /**
    * The same as `POST /v1/trusted-certificates`, for the file itself: `curl -F file=@ca.pem`.
    * @summary Add trusted certificates from a file
    * @param file .cer, .crt, .der, .pem or .p7b; at most 1 MiB.
+   * @param smtpPassword The password (or client secret) that the SMTP settings log in with; needed while one is stored and DNS servers are set.
    */
   @Post('upload')
   @Security('apiKey', ['administrator'])
   @SuccessResponse(201, 'Added')
   @Response<AddedTrustedCertificate>(200, 'All of them were here already')
-  public async uploadTrustedCertificates(@Request() req: ApiRequest, @UploadedFile() file: Express.Multer.File): Promise<AddedTrustedCertificate> {
-    return this.add(req, uploadedBytes(file, req.body)).catch(pointAtFile);
+  public async uploadTrustedCertificates(@Request() req: ApiRequest, @UploadedFile() file: Express.Multer.File, @FormField() smtpPassword?: string): Promise<AddedTrustedCertificate> {
+    return this.add(req, uploadedBytes(file, req.body, ['smtpPassword']), smtpPassword).catch(pointAtFile);
   }
 
   /**
@@ -81,8 +81,8 @@ export class TrustedCertificatesController extends ApiController {
     await this.certificates.delete(req.user, id, ifMatch);
   }
 
-  private async add(req: ApiRequest, bytes: Buffer): Promise<AddedTrustedCertificate> {
-    const { certificate, version, created } = await this.certificates.add(req.user, bytes);
+  private async add(req: ApiRequest, bytes: Buffer, smtpPassword: string | null | undefined): Promise<AddedTrustedCertificate> {
+    const { certificate, version, created } = await this.certificates.add(req.user, bytes, smtpPassword);
     return this.made(created ? 201 : 200, `/v1/trusted-certificates/${certificate.id}`, certificate, version);
   }
 }

@@ -19,6 +19,8 @@ export interface TrustedCertificatesParts {
   certificates: TrustedCertificatesRepository;
   material: TlsMaterialService;
   files: CertificateFileReader;
+  /** Throws when a new authority could have a stored SMTP secret sent to another server, and the caller does not show that they know it. */
+  refuseRedirect(tx: Tx, secret: string | null | undefined): Promise<void>;
   /** Called after a change was committed, so that mail that waits for it goes out now. */
   changed(): void;
 }
@@ -49,12 +51,13 @@ export class TrustedCertificatesService {
 
   /**
    * Adds all certificates of a file, or none. Those that are here already stay as they are.
+   * @param smtpPassword shows that the caller knows the stored secret, where the new authority could have it sent to another server
    * @returns created: false when all of them were here
    */
-  async add(actor: Actor, bytes: Buffer): Promise<VersionedCertificate<AddedTrustedCertificate> & { created: boolean }> {
+  async add(actor: Actor, bytes: Buffer, smtpPassword: string | null | undefined): Promise<VersionedCertificate<AddedTrustedCertificate> & { created: boolean }> {
     const file = await this.read(bytes);
     refuseUnfit(file.certificates);
-    const { rows, created } = await this.parts.database.prisma.$transaction((tx) => this.store(tx, actor, file.certificates));
+    const { rows, created } = await this.parts.database.prisma.$transaction((tx) => this.store(tx, actor, file.certificates, smtpPassword));
     if (created) this.parts.changed();
     const trustStore = await this.parts.material.trustStore();
     const [first, ...others] = rows.map((row) => toTrustedCertificate(row, trustStore));
@@ -80,7 +83,7 @@ export class TrustedCertificatesService {
     this.parts.changed();
   }
 
-  private async store(tx: Tx, actor: Actor, inFile: CertificateInFile[]): Promise<{ rows: TrustedCertificateRow[]; created: boolean }> {
+  private async store(tx: Tx, actor: Actor, inFile: CertificateInFile[], smtpPassword: string | null | undefined): Promise<{ rows: TrustedCertificateRow[]; created: boolean }> {
     const { certificates, material } = this.parts;
     await material.lock(tx);
     const thumbprints = inFile.map(({ facts }) => facts.thumbprintSha256);
@@ -88,6 +91,7 @@ export class TrustedCertificatesService {
     const added = inFile.filter(({ facts }) => !known.has(facts.thumbprintSha256)).map((one) => newRow(one, actor));
     if ((await certificates.count(tx)) + added.length > MAX_TRUSTED) throw full();
     if (added.length > 0) {
+      await this.parts.refuseRedirect(tx, smtpPassword);
       await certificates.insert(tx, added);
       await recordChanges(tx, actor, TYPE, added.map((row) => ({ id: row.id, before: null, after: describe(row) })));
       await material.trustedChanged(tx);

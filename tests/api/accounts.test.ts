@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { FieldError } from '../../src/errors.js';
+import { bindingOf } from '../../src/accounts/binding.js';
 import { KeyRing, SecretError } from '../../src/secrets/key-ring.js';
 import { buildAccount, buildAssetAccount } from '../factories/build-account.js';
 import { buildSettings } from '../factories/build-settings.js';
@@ -180,9 +181,9 @@ describe('the password', () => {
     const response = await mailroom.as().put(`${PATH}/${id}/password`, { password: 'rotated-password' }).expect(200);
     expect(response.headers['etag']).toBe('"2"');
     expect(response.body).toMatchObject({ id, hasPassword: true });
-    const { passwordCiphertext } = await row(id);
-    expect(ring.open(passwordCiphertext!, JSON.stringify(['account', id]))).toBe('rotated-password');
-    expect(() => ring.open(passwordCiphertext!, JSON.stringify(['account', NOBODY]))).toThrow(SecretError);
+    const { passwordCiphertext, allowedServers } = await row(id);
+    expect(ring.open(passwordCiphertext!, bindingOf({ id, allowedServers }))).toBe('rotated-password');
+    for (const other of [{ id: NOBODY, allowedServers }, { id, allowedServers: [...allowedServers, 'thief.example.com'] }]) expect(() => ring.open(passwordCiphertext!, bindingOf(other))).toThrow(SecretError);
   });
 
   test('stands in no answer, row or audit entry', async () => {

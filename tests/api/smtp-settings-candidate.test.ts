@@ -33,7 +33,7 @@ let [api, worker]: [SmtpSettingsService, SmtpSettingsService] = [undefined as ne
 beforeAll(async () => {
   place = await createTestDatabase();
   database = connectDatabase(place.url, createLogger({ level: 'silent', format: 'json' }));
-  accounts = new AccountsService(database, new AccountsRepository(database), new KeyRing(['a-key-of-16-characters']), () => undefined);
+  accounts = new AccountsService(database, new AccountsRepository(database), new KeyRing(['a-key-of-16-characters']), () => undefined, { dnsServers: () => Promise.resolve([]), trustsOwnAuthorities: () => Promise.resolve(false) });
   [api, worker] = [service(), service()];
 });
 beforeEach(async () => {
