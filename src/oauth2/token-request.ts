@@ -2,6 +2,7 @@ import { lookup as lookUp, type LookupAddress } from 'node:dns';
 import { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
+import { redactorOf } from '../redact.js';
 import { networkFailure, timedOut } from './network-failure.js';
 import { OAuth2Failure } from './oauth2-failure.js';
 import { readTokenResponse, type TokenResponse } from './token-response.js';
@@ -44,7 +45,7 @@ export async function requestToken(client: OAuth2Client, policy: AddressPolicy, 
     let answer = await post(client, policy, deadline, { client_id: client.clientId, client_secret: client.clientSecret }, {});
     if (answer.status === 401 && /^basic\b/i.test(answer.headers['www-authenticate'] ?? '')) answer = await post(client, policy, deadline, {}, { authorization: basic(client) });
     const { status, headers, body } = answer;
-    return readTokenResponse({ status, location: headers.location ?? null, body }, { server, redact: redactor(client) });
+    return readTokenResponse({ status, location: locationIn(headers), body }, { server, redact: redactorOf([client.clientSecret]) });
   } catch (error) {
     throw deadline.aborted && !(error instanceof OAuth2Failure) ? timedOut(server, timeoutMs, error) : networkFailure(error, server);
   }
@@ -104,10 +105,9 @@ function basic({ clientId, clientSecret }: OAuth2Client): string {
   return `Basic ${Buffer.from(`${encode(clientId)}:${encode(clientSecret)}`).toString('base64')}`;
 }
 
-/** A server may echo what it was sent. Very short secrets are left: they would blot out ordinary words. */
-function redactor({ clientSecret }: OAuth2Client): (text: string) => string {
-  const forms = [clientSecret, encodeURIComponent(clientSecret)].filter(({ length }) => length >= 4);
-  return (text) => forms.reduce((safe, form) => safe.replaceAll(form, '[redacted]'), text);
+/** Node reads headers as Latin-1; a secret that is repeated in UTF-8 would not be known again. */
+function locationIn({ location }: IncomingHttpHeaders): string | null {
+  return location === undefined ? null : Buffer.from(location, 'latin1').toString('utf8');
 }
 
 const denied = (tokenUrl: string, addresses: string): OAuth2Failure =>

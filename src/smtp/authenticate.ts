@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { HIDDEN, redactorOf } from '../redact.js';
 import { completed, goOn, type Dialogue } from './dialogue.js';
 import { refusal } from './diagnose.js';
 import { describeRelay, type Credentials } from './endpoint.js';
@@ -17,9 +18,8 @@ interface Exchange {
   secret: string;
   ask: (wanted: (reply: Reply) => boolean, line: string, shown?: string) => Promise<Reply>;
   refuse: (reply: Reply) => SmtpFailure;
+  redact: (text: string) => string;
 }
-
-const HIDDEN = '[redacted]';
 
 /**
  * AUTH (RFC 4954) with the best mechanism that the server offers. Over TLS a password goes by PLAIN, since servers that offer CRAM-MD5
@@ -29,17 +29,18 @@ const HIDDEN = '[redacted]';
 export async function authenticate(dialogue: Dialogue, stage: Stage, credentials: Secrets): Promise<void> {
   const { wire, endpoint } = dialogue;
   const mechanism = chooseMechanism(dialogue, credentials);
-  const exchange: Exchange = {
+  const secret = credentials.type === 'oauth2' ? credentials.accessToken : credentials.password;
+  const redact = wire.redact = redactorOf([secret]);
+  await EXCHANGES[mechanism]({
     account: credentials.accountName,
-    secret: credentials.type === 'oauth2' ? credentials.accessToken : credentials.password,
+    secret,
+    redact,
     ask: (wanted, line, shown) => {
       wire.command(line, shown);
       return dialogue.expect(stage, endpoint.timeouts.commandMs, wanted);
     },
     refuse: (reply) => refusal('auth', reply, endpoint),
-  };
-  wire.redact = redactor(exchange);
-  await EXCHANGES[mechanism](exchange);
+  });
 }
 
 function chooseMechanism({ endpoint, extensions, tls }: Dialogue, credentials: Secrets): Mechanism {
@@ -74,11 +75,11 @@ const EXCHANGES: Record<Mechanism, (exchange: Exchange) => Promise<unknown>> = {
   },
 
   /** A refused token is answered with a challenge that holds the reason; an empty line asks for the final reply. */
-  XOAUTH2: async ({ ask, account, secret, refuse }) => {
+  XOAUTH2: async ({ ask, account, secret, refuse, redact }) => {
     const reply = await ask((candidate) => candidate.code < 400, `AUTH XOAUTH2 ${xoauth2Response(account, secret)}`, `AUTH XOAUTH2 ${HIDDEN}`);
     if (completed(reply)) return;
     const final = await ask(() => true, '', '(an empty line)');
-    throw tokenRefused(refuse(final), reply.lines[0] ?? '');
+    throw tokenRefused(refuse(final), reasonIn(reply.lines[0] ?? '', redact));
   },
 };
 
@@ -87,14 +88,12 @@ const base64 = (text: string): string => Buffer.from(text, 'utf8').toString('bas
 const plainResponse = (account: string, password: string): string => base64(`\0${account}\0${password}`);
 const xoauth2Response = (account: string, token: string): string => base64(`user=${account}\x01auth=Bearer ${token}\x01\x01`);
 
-/** Takes out all forms in which a server could echo the secret. Very short ones are left: they would blot out ordinary words. */
-function redactor({ account, secret }: Exchange): (text: string) => string {
-  const forms = [secret, base64(secret), plainResponse(account, secret), xoauth2Response(account, secret)].filter(({ length }) => length >= 4);
-  return (text) => forms.reduce((safe, form) => safe.replaceAll(form, HIDDEN), text);
+/** The words in a challenge. One that held the token has arrived without it, and is no base64 any more. */
+function reasonIn(challenge: string, redact: Exchange['redact']): string {
+  return challenge.includes(HIDDEN) ? HIDDEN : printable(redact(Buffer.from(challenge, 'base64').toString('utf8')), 300);
 }
 
-function tokenRefused(failure: SmtpFailure, challenge: string): SmtpFailure {
-  const reason = printable(Buffer.from(challenge, 'base64').toString('utf8'), 300);
+function tokenRefused(failure: SmtpFailure, reason: string): SmtpFailure {
   const { code, stage, reply, replyCode, enhancedCode, address } = failure;
   const hint = 'Check that the token is for this account and has the scope for SMTP, and that the account may send by SMTP.';
   return new SmtpFailure({ code, stage, reply, replyCode, enhancedCode, address, hint, message: reason ? `${failure.message} (${reason})` : failure.message });

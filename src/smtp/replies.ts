@@ -1,3 +1,4 @@
+import { HIDDEN } from '../redact.js';
 import { printable } from './printable.js';
 
 /** Far above the 512 octets of RFC 5321 §4.5.3.1.5, which servers exceed, and far below what could hurt. */
@@ -19,11 +20,22 @@ export interface Reply {
   enhancedCode: string | null;
 }
 
-/** Bytes that are no SMTP reply; `message` shows them. `looksLike` names the protocol when they give it away. */
+/**
+ * Bytes that are no SMTP reply; `message` shows how they begin, `discreet` says the same without them. `looksLike` names the protocol when
+ * they give it away.
+ */
 export class MalformedReply extends Error {
-  constructor(message: string, readonly looksLike: 'tls' | 'http' | null = null) {
+  constructor(message: string, readonly discreet: string = message, readonly looksLike: 'tls' | 'http' | null = null) {
     super(message);
     this.name = 'MalformedReply';
+  }
+
+  /**
+   * For a server that was sent a secret. Taking the secret out of the beginning would not do: it ends somewhere, and the secret with it, and
+   * the rest may not even have arrived.
+   */
+  withoutExcerpt(): MalformedReply {
+    return new MalformedReply(this.discreet, this.discreet, this.looksLike);
   }
 }
 
@@ -87,15 +99,28 @@ function toReply(code: number, lines: string[]): Reply {
   return { code, lines, enhancedCode, text: [String(code), first, ...rest].filter((part) => part !== '').join(' ') };
 }
 
+/** The reply without what `redact` takes out of its lines, and without its words when that is only found in several lines together. */
+export function redactedReply(reply: Reply, redact: (text: string) => string): Reply {
+  return spansLines(reply, redact)
+    ? { ...reply, lines: reply.lines.map(() => HIDDEN), text: `${reply.code} ${HIDDEN}` }
+    : { ...reply, lines: reply.lines.map(redact), text: redact(reply.text) };
+}
+
+function spansLines({ lines }: Reply, redact: (text: string) => string): boolean {
+  if (lines.length < 2) return false;
+  const bare = lines.map((line) => line.replace(ENHANCED_CODE, ''));
+  return redact(bare.join(' ')) !== bare.map(redact).join(' ');
+}
+
 const startsLikeReply = (bytes: Buffer): boolean => bytes[0]! >= 0x32 && bytes[0]! <= 0x35;
 
 const excerptOf = (bytes: Buffer): string => printable(bytes.subarray(0, 200).toString('utf8'), 120);
 
-const tooLong = (bytes: Buffer): MalformedReply => new MalformedReply(`a reply that is too long (“${excerptOf(bytes)}…”)`);
+const tooLong = (bytes: Buffer): MalformedReply => new MalformedReply(`a reply that is too long (“${excerptOf(bytes)}…”)`, 'a reply that is too long');
 
 /** A TLS record starts with its content type (20–23) and the major version 3. */
 function malformed(bytes: Buffer): MalformedReply {
-  if (bytes.length > 1 && bytes[0]! >= 20 && bytes[0]! <= 23 && bytes[1] === 3) return new MalformedReply('a TLS record', 'tls');
+  if (bytes.length > 1 && bytes[0]! >= 20 && bytes[0]! <= 23 && bytes[1] === 3) return new MalformedReply('a TLS record', 'a TLS record', 'tls');
   const excerpt = excerptOf(bytes);
-  return new MalformedReply(`“${excerpt}”`, /^(HTTP\/|<!doctype|<html)/i.test(excerpt) ? 'http' : null);
+  return new MalformedReply(`“${excerpt}”`, `“${HIDDEN}”`, /^(HTTP\/|<!doctype|<html)/i.test(excerpt) ? 'http' : null);
 }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { Deadline } from './deadline.js';
-import { MalformedReply, ReplyReader, type Reply } from './replies.js';
+import { MalformedReply, redactedReply, ReplyReader, type Reply } from './replies.js';
 import type { Transcript } from './transcript.js';
 
 /** Why a wait on the wire ended without what was waited for. `cause` holds the socket's or the reader's error. */
@@ -25,7 +25,7 @@ export class Wire {
   #deliver: ((reply: Reply) => void) | null = null;
   #reject: ((error: WireError) => void) | null = null;
   readonly #deadline = new Deadline(() => this.#fail(new WireError('timeout', 'The server did not answer in time.')));
-  /** Applied to what the server says before anything keeps it; set while credentials are under way, which a server may echo. */
+  /** Applied to what the server says before anything keeps it; set from the log-in on, since a server may echo the credentials at any time. */
   redact: ((text: string) => string) | null = null;
 
   constructor(socket: Socket, private readonly transcript: Transcript | null, private readonly signal: AbortSignal | null) {
@@ -137,14 +137,14 @@ export class Wire {
       this.#reader.push(chunk, (reply) => this.#onReply(reply));
     } catch (error) {
       if (!(error instanceof MalformedReply)) throw error;
-      const cause = this.redact ? new MalformedReply(this.redact(error.message), error.looksLike) : error;
+      const cause = this.redact ? error.withoutExcerpt() : error;
       this.transcript?.note(`The server sent ${cause.message}.`);
       this.#fail(new WireError('malformed', 'The server sent something that is not an SMTP reply.', { cause }));
     }
   };
 
   #onReply(received: Reply): void {
-    const reply = this.redact ? redacted(received, this.redact) : received;
+    const reply = this.redact ? redactedReply(received, this.redact) : received;
     if (this.transcript) this.#record(reply);
     if (this.#owed === 0) {
       this.#unsolicited ??= reply.text;
@@ -186,8 +186,4 @@ export class Wire {
     // A failure of the carrier reaches us through the socket on top of it; without a listener it would end the process.
     socket.on('error', () => {});
   }
-}
-
-function redacted(reply: Reply, redact: (text: string) => string): Reply {
-  return { ...reply, lines: reply.lines.map(redact), text: redact(reply.text) };
 }

@@ -17,7 +17,7 @@ beforeAll(async () => {
 beforeEach(() => forgetAudit(mailroom));
 afterAll(() => mailroom.close());
 
-const list = async (query: Record<string, string> = {}): Promise<AuditEntry[]> => ((await mailroom.as().get(`${PATH}?${new URLSearchParams(query)}`).expect(200)).body as AuditEntryPage).items;
+const list = async (query: Record<string, string> = {}): Promise<AuditEntry[]> => ((await mailroom.as().get(`${PATH}?${new URLSearchParams(query).toString()}`).expect(200)).body as AuditEntryPage).items;
 const makeUser = async (name: string, key?: string): Promise<string> => ((await mailroom.as(key).post('/v1/users', { name, emailAddress: 'dana@example.com' }).expect(201)).body as { id: string }).id;
 const sql = (text: string) => mailroom.container.database.prisma.$executeRawUnsafe(text);
 /** Entries that old, as they would be when time has passed: the guard refuses to change them. */
