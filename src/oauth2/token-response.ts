@@ -57,13 +57,13 @@ function parseObject(body: string): Record<string, unknown> | null {
 }
 
 /** RFC 6749 §5.2, with what to do about it. */
-const HINTS: Record<string, string> = {
+const HINTS = new Map(Object.entries({
   invalid_client: 'Check clientId and clientSecret; a client secret may have expired at the token server.',
   unauthorized_client: 'Allow the client credentials grant for this client at the token server, and check the client secret.',
   unsupported_grant_type: 'The token server must support the client credentials grant.',
   invalid_scope: 'Check the scope. For Microsoft 365 it is https://outlook.office365.com/.default.',
   invalid_request: 'Check scope and tokenUrl, in which the tenant may be wrong.',
-};
+}));
 
 type Quote = (text: string, limit: number) => string;
 
@@ -76,7 +76,7 @@ function refused(server: string, status: number, json: Record<string, unknown> |
   if (words.length === 0 && status !== 401 && status !== 403) {
     return new OAuth2Failure('OAUTH2_RESPONSE_INVALID', `${server} answered with HTTP status ${status} and no OAuth 2.0 error.`, 'Check tokenUrl: it must be the token endpoint itself.');
   }
-  const hint = HINTS[words[0] ?? ''] ?? 'Check clientId, clientSecret and scope, and what the token server allows this client.';
+  const hint = HINTS.get(words[0] ?? '') ?? 'Check clientId, clientSecret and scope, and what the token server allows this client.';
   return new OAuth2Failure('OAUTH2_TOKEN_REFUSED', `${server} refused to give a token: ${said}.`, hint);
 }
 

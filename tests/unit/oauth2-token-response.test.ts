@@ -70,6 +70,7 @@ describe('a refusal', () => {
     [401, { error: 'invalid_client', error_description: 'AADSTS7000215: Invalid client secret provided.' }, 'OAUTH2_TOKEN_REFUSED', /invalid_client \(AADSTS7000215: Invalid client secret provided\.\)/, /clientSecret/],
     [400, { error: 'invalid_scope' }, 'OAUTH2_TOKEN_REFUSED', /token: invalid_scope\.$/, /outlook\.office365\.com/],
     [400, { error: 'unauthorized_client' }, 'OAUTH2_TOKEN_REFUSED', /unauthorized_client/, /client credentials grant/],
+    [400, { error: 'constructor' }, 'OAUTH2_TOKEN_REFUSED', /constructor/, /clientId/],
     [400, { error: 'something_new' }, 'OAUTH2_TOKEN_REFUSED', /something_new/, /clientId/],
     [403, 'Forbidden', 'OAUTH2_TOKEN_REFUSED', /HTTP status 403/, /clientId/],
     [401, '', 'OAUTH2_TOKEN_REFUSED', /HTTP status 401/, /clientId/],
