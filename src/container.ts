@@ -138,6 +138,7 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
     tokens: new AccessTokens(denyList),
     tlsMaterial,
     policy: denyList,
+    dnsVersion: async () => (await dnsSettings.get()).version,
     changed: releaseWaiting,
   });
   const dnsSettings: DnsSettingsService = new DnsSettingsService({

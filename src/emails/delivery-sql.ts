@@ -6,10 +6,10 @@ export const LEASE_SECONDS = 10;
 /** A test holds the gate by a lease: one whose process died does not hold it for long. */
 export const GATE_IS_OPEN = Prisma.sql`(holder IS NULL OR expires_at < now())`;
 
-/** The version of a Relay: of the settings, of their account and of the certificates. */
+/** The version of a Relay: of the settings, of their account, of the certificates and of the DNS settings. */
 export const CURRENT_RELAY = Prisma.sql`
-  SELECT s.version || '.' || coalesce(a.version, 0) || '.' || m.version AS version
-  FROM smtp_settings s CROSS JOIN tls_material m LEFT JOIN accounts a ON a.id = s.account_id LIMIT 1`; // the planner does not know that these tables have one row
+  SELECT s.version || '.' || coalesce(a.version, 0) || '.' || m.version || '.' || d.version AS version
+  FROM smtp_settings s CROSS JOIN tls_material m CROSS JOIN dns_settings d LEFT JOIN accounts a ON a.id = s.account_id LIMIT 1`; // the planner does not know that these tables have one row
 
 /** Whether the failure of the e-mail e is published: never that of a mail which tells of failures. */
 export const IS_TOLD = Prisma.sql`e.event_type <> 'EmailNotificationFailed'`;

@@ -73,8 +73,8 @@ export class DueEmailsRepository {
    */
   async releaseForChange(limit: number): Promise<boolean> {
     const [state] = await this.db.prisma.$queryRaw<{ version: string; released: string }[]>`
-      SELECT current.version || '.' || dns.version || '.' || state.recoveries AS version, state.released_version AS released
-      FROM delivery_state state CROSS JOIN dns_settings dns CROSS JOIN (${CURRENT_RELAY}) current`;
+      SELECT current.version || '.' || state.recoveries AS version, state.released_version AS released
+      FROM delivery_state state CROSS JOIN (${CURRENT_RELAY}) current`;
     if (state!.version === state!.released) return true;
     const released = await this.db.prisma.$executeRaw`
       UPDATE emails SET next_attempt_at = now(), nudge_at = created_at

@@ -27,6 +27,8 @@ export interface SmtpSettingsParts {
   tlsMaterial: TlsMaterialService;
   /** Where no mail server and no token server may be. */
   policy: AddressPolicy;
+  /** Counts the changes of the DNS settings: a connection that was made with other ones may lead to another server. */
+  dnsVersion(): Promise<number>;
   /** Called after a change was committed, so that mail that waits for it goes out now. */
   changed(): void;
 }
@@ -102,10 +104,11 @@ export class SmtpSettingsService {
   }
 
   private async relayFor(settings: StoredSettings, version: string): Promise<Relay> {
-    const { accounts, tlsMaterial } = this.parts;
-    const [accountVersion, tlsVersion] = await Promise.all([settings.accountId === null ? null : accounts.versionOf(settings.accountId), tlsMaterial.version()]);
+    const { accounts, tlsMaterial, dnsVersion } = this.parts;
+    const account = settings.accountId === null ? null : accounts.versionOf(settings.accountId);
+    const [accountVersion, tlsVersion, dns] = await Promise.all([account, tlsMaterial.version(), dnsVersion()]);
     const means = { ...credentialsOf(settings, this.parts), tls: () => tlsOf(settings, tlsMaterial, tlsVersion) };
-    return relayFrom(settings, `${version}.${accountVersion ?? 0}.${tlsVersion}`, means);
+    return relayFrom(settings, `${version}.${accountVersion ?? 0}.${tlsVersion}.${dns}`, means);
   }
 
   private async nextSettings(before: SmtpSettingsRow, update: SmtpSettingsUpdate, tx?: Tx): Promise<StoredSettings> {

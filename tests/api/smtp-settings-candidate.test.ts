@@ -47,7 +47,7 @@ afterAll(async () => {
 function service(): SmtpSettingsService {
   const [keys, policy] = [new KeyRing(['a-key-of-16-characters']), { denies: (address: string) => address === '192.0.2.66' }];
   const tlsMaterial = new TlsMaterialService(new TlsMaterialRepository(database), keys, null);
-  return new SmtpSettingsService({ database, settings: new SmtpSettingsRepository(database), keys, accounts, tokens: new AccessTokens(policy), tlsMaterial, policy, changed: () => undefined });
+  return new SmtpSettingsService({ database, settings: new SmtpSettingsRepository(database), keys, accounts, tokens: new AccessTokens(policy), tlsMaterial, policy, dnsVersion: () => Promise.resolve(0), changed: () => undefined });
 }
 
 /** As it comes back out of a row. */
