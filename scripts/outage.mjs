@@ -106,6 +106,15 @@ async function until(what, isReached, everyMs = 1_000) {
   }
 }
 
+/** Where the database of a data folder is: as root it may be elsewhere. */
+function clusterOf(dataDir) {
+  try {
+    return JSON.parse(readFileSync(path.join(dataDir, 'postgres-location.json'), 'utf8')).cluster;
+  } catch {
+    return path.join(dataDir, 'postgres');
+  }
+}
+
 const folder = mkdtempSync(path.join(tmpdir(), 'mailroom-outage-'));
 const mailroom = spawn(process.execPath, [MAIN], { stdio: ['ignore', 'ignore', 'inherit'], env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: String(PORT), MAILROOM_DATA_DIR: folder, MAILROOM_ADMIN_KEY: KEY, MAILROOM_LOG_LEVEL: 'error' } });
 const relay = sink();
@@ -146,5 +155,5 @@ try {
   mailroom.kill('SIGTERM');
   await once(mailroom, 'exit');
   relay.close();
-  rmSync(folder, { recursive: true, force: true });
+  for (const place of [clusterOf(folder), folder]) rmSync(place, { recursive: true, force: true });
 }
