@@ -5,6 +5,8 @@ import { EmailsService } from '../../src/emails/emails.service.js';
 import { EventsRepository } from '../../src/events/events.repository.js';
 import { Retention } from '../../src/events/retention.js';
 import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
+import { startSmtpSink } from '../setup/smtp-servers.js';
+import { waitFor } from '../setup/wait.js';
 
 const DAYS = 30;
 let mailroom: TestMailroom;
@@ -51,6 +53,30 @@ test('finished e-mails and events older than the retention go with all that is t
   while (!(await retention().purge()));
   expect(await left()).toEqual({ events: ['Age39', 'Age37', 'Age29'], emails: ['deferred', 'failed', 'sent'], contents: 3, attempts: 3 });
 });
+
+test('a batch that is being deleted holds no delivery up', async () => {
+  const [whole, sink] = await Promise.all([startMailroom(), startSmtpSink()]);
+  try {
+    await whole.as().put('/v1/smtp-settings', { serverAddress: '127.0.0.1', port: sink.port, security: 'none', senderAddress: 'mailroom@example.com' }).expect(200);
+    await whole.as().post('/v1/subscriptions', { emailAddress: 'ops@example.com', allEvents: true }).expect(201);
+    const publish = () => whole.as().post('/v1/events', { type: 'ApplianceHealthy' }).expect(202);
+    const sent = (count: number) => waitFor(() => database.prisma.email.count({ where: { status: 'sent' } }), (value) => value === count);
+    const { database } = whole.container;
+    await publish();
+    await sent(1);
+    await database.prisma.$transaction(async (prisma) => {
+      const emails = new EmailsRepository({ ...database, prisma: prisma as typeof database.prisma });
+      expect(await emails.deleteFinished(new Date(Date.now() + 60_000), 1_000)).toBe(1); // and not committed yet
+      await publish();
+      await sent(2);
+    }, { timeout: 30_000 });
+    await sent(1);
+    expect(sink.mails).toHaveLength(2);
+  } finally {
+    await whole.close();
+    await sink.close();
+  }
+}, 60_000);
 
 test('it goes in batches: each deletes so many e-mails, then events', async () => {
   await insert(60, Array<EmailStatus>(25).fill('sent'));

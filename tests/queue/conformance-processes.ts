@@ -22,6 +22,19 @@ export function testProcesses(suite: Suite): void {
     expect(suite.bench.log.filter(({ msg }) => msg.includes('taken over'))).toHaveLength(1);
   });
 
+  test('a job whose processes were killed twice is not given up', async () => {
+    const queue = await suite.bench.open();
+    await queue.nudge(kind, [{ id: 1 }]);
+    for (let deaths = 0; deaths < 2; deaths += 1) {
+      const doomed = suite.bench.start(kind.name, { stuck: true });
+      await eventually(() => doomed.handled.length === 1, 20_000);
+      await doomed.end('SIGKILL');
+    }
+    const handled: number[] = [];
+    await queue.work(kind, into(handled));
+    await eventually(() => handled.length === 1, 15_000);
+  }, 90_000);
+
   test('processes that start at the same time on an empty back end all work', async () => {
     const empty = await suite.makeBackEnd();
     const bench = new Bench(empty.backEnd);
