@@ -95,7 +95,8 @@ describe.each(BACK_ENDS.filter(([name]) => name !== 'Redis' || redisServer() !==
     const before = world.logLines.length;
     await redis?.stop();
     await world.container.database.prisma.$executeRaw`
-      SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`;
+      SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()`;
     const told = name === 'Redis' ? 'the job queue lost its back end' : 'connection was lost';
     await waitFor(() => world.logLines.slice(before), (lines) => lines.some((line) => line.includes(told)));
     expect(leaksIn(logPlaces(world.logLines), world.secrets)).toEqual([]);

@@ -75,7 +75,7 @@ describe('Postgres back end, beyond the contract', () => {
     for (const id of [1, 2, 3]) {
       await eventually(() => queue.nudge(kind, [{ id }]));
       await eventually(() => handled.includes(id), 4_000); // its poll would come after 5 s
-      await query(database.url, 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()');
+      await query(database.url, 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()');
     }
   });
 

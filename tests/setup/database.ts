@@ -14,14 +14,14 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const url = new URL(server);
   url.pathname = name;
   await query(url.href, 'UPDATE installation SET installation_id = gen_random_uuid()'); // a copy is an installation of its own
-  return { url: url.href, drop: () => drop(server, name) };
+  return { url: url.href, drop: () => dropDatabase(server, name) };
 }
 
 /**
  * FORCE ends the connections of our own role, but is refused while an autovacuum works there, which is the superuser's: a plain DROP makes
  * that one stop, and waits for it.
  */
-async function drop(server: string, name: string): Promise<void> {
+export async function dropDatabase(server: string, name: string): Promise<void> {
   const deadline = Date.now() + DROP_DEADLINE_MS;
   for (let how = ' WITH (FORCE)'; ; how = how === '' ? ' WITH (FORCE)' : '') {
     try {

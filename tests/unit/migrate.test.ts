@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { committedMigrations, migrate } from '../../src/db/migrate.js';
 import { StartError } from '../../src/errors.js';
-import { createTestDatabase } from '../setup/database.js';
+import { createTestDatabase, dropDatabase } from '../setup/database.js';
 import { waitFor } from '../setup/wait.js';
 
 const SERVER = process.env['MAILROOM_TEST_DATABASE_URL']!;
@@ -43,7 +43,7 @@ describe('an empty database', () => {
   afterEach(async () => {
     for (const child of children) child.kill('SIGKILL');
     children.clear();
-    await query(SERVER, `DROP DATABASE ${name} WITH (FORCE)`);
+    await dropDatabase(SERVER, name);
   });
 
   /** Starts a process that migrates; what it prints, or its failure, comes when it ends. */
@@ -79,7 +79,7 @@ describe('an empty database', () => {
     await holder.connect();
     const { pid } = (await holder.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]!;
     const waiting = () => query(url, `SELECT 1 FROM pg_stat_activity WHERE datname = '${name}' AND wait_event_type = 'Lock'`);
-    const others = () => query(url, `SELECT 1 FROM pg_stat_activity WHERE datname = '${name}' AND pid NOT IN (pg_backend_pid(), ${pid})`);
+    const others = () => query(url, `SELECT 1 FROM pg_stat_activity WHERE datname = '${name}' AND pid NOT IN (pg_backend_pid(), ${pid}) AND backend_type = 'client backend'`);
     try {
       await holder.query('BEGIN; CREATE TABLE emails (id int)'); // the migration cannot get past its own
       const { child, printed } = start();
