@@ -17,6 +17,7 @@ export default {
       sourceMaps: 'inline',
     }],
   },
+  setupFilesAfterEnv: ['<rootDir>/tests/contract/observe-tests.mjs'],
   globalSetup: '<rootDir>/tests/setup/global-setup.mjs',
   globalTeardown: '<rootDir>/tests/setup/global-teardown.mjs',
   testTimeout: 30_000,

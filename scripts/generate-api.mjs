@@ -1,7 +1,7 @@
 // Generates the routes and openapi/openapi.json from the controllers, and completes what tsoa cannot say.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { generateSpecAndRoutes } from 'tsoa';
-import { completeContract } from './complete-contract.mjs';
+import { completeContract } from './contract/complete.mjs';
 
 const configuration = JSON.parse(readFileSync('tsoa.json', 'utf8'));
 const file = `${configuration.spec.outputDirectory}/${configuration.spec.specFileBaseName}.json`;

@@ -35,7 +35,10 @@ export class AccountsController extends ApiController {
     return this.made(201, `/v1/accounts/${account.id}`, account, version);
   }
 
-  /** @summary Read an account */
+  /**
+   * An account that the SMTP settings may log in with, and the servers that its password may be sent to. The password is never shown.
+   * @summary Read an account
+   */
   @Get('{id}')
   @Security('apiKey', ['administrator', 'auditor'])
   public async getAccount(@Path() id: Uuid): Promise<Account> {

@@ -23,7 +23,7 @@ export class ApiKeysController extends ApiController {
   }
 
   /**
-   * Shows who a key belongs to and what it may do.
+   * Shows who a key belongs to, what it may do, when it expires and when it was last used. The key itself is never shown again.
    * @summary Read an API key
    */
   @Get('{id}')

@@ -51,7 +51,7 @@ export class EmailTemplatesController extends ApiController {
   }
 
   /**
-   * Resets a template to the default, and answers with that.
+   * Resets a template to the default of its event type, and answers with that. E-mails that were made before stay as they are.
    * @param eventType Name of the event type.
    * @example eventType "PasswordCheckFailed"
    * @summary Reset an e-mail template

@@ -4,6 +4,8 @@ import type { DeliveryPolicy, EventLevel, EventProperty, PropertyType } from './
 
 /** A kind of event that services publish and people subscribe to. */
 export interface EventTypeResource {
+  /** Tells it from the impact that a dry run answers with. */
+  kind: 'eventType';
   /** @example "PasswordCheckFailed" */
   name: string;
   /** @example "PasswordManagement" */
@@ -93,6 +95,8 @@ export interface EventTypeWrite {
    */
   deliveryPolicy?: DeliveryPolicy;
   /** Read-only: accepted and ignored. */
+  kind?: string;
+  /** Read-only: accepted and ignored. */
   name?: string;
   /** Read-only: accepted and ignored. */
   builtIn?: boolean;
@@ -120,6 +124,8 @@ export interface AffectedSubscription {
 
 /** What a change of an event type would do. Nothing has been changed. */
 export interface EventTypeImpact {
+  /** Tells it from an event type. */
+  kind: 'impact';
   eventType: string;
   change: 'create' | 'update' | 'delete' | 'none';
   properties: {

@@ -85,13 +85,13 @@ export class EventTypesService {
     if (change !== 'none') await this.refuse(this.db.prisma, actor, wanted, before);
     const impact = await impactOf(name, before, wanted.type, this.dependents);
     // Whose subscriptions they are is not for publishers to know.
-    return { eventType: name, change, ...impact, ...(actor.role === 'publisher' && { subscriptions: [] }) };
+    return { kind: 'impact', eventType: name, change, ...impact, ...(actor.role === 'publisher' && { subscriptions: [] }) };
   }
 
   /** What a DELETE would do. */
   async impactOfDelete(name: string): Promise<EventTypeImpact> {
     if (builtInEventTypes.has(name)) throw builtIn(name);
-    return { eventType: name, change: 'delete', ...(await impactOf(name, await this.get(name), null, this.dependents)) };
+    return { kind: 'impact', eventType: name, change: 'delete', ...(await impactOf(name, await this.get(name), null, this.dependents)) };
   }
 
   /** Deletes a type with its template; subscriptions lose it, and those that ask for nothing else are deleted. */
@@ -221,13 +221,13 @@ function isWanted(type: Head, { q, category, builtIn: wantsBuiltIn }: EventTypeQ
 }
 
 function toBuiltIn(type: EventType, policy: PolicyRow | undefined): EventTypeResource {
-  return { ...type, deliveryPolicy: policyOf(policy), updatedAt: policy?.updatedAt.toISOString() ?? null, updatedBy: policy?.updatedBy ?? null };
+  return { kind: 'eventType', ...type, deliveryPolicy: policyOf(policy), updatedAt: policy?.updatedAt.toISOString() ?? null, updatedBy: policy?.updatedBy ?? null };
 }
 
 /** Whoever changed the policy last is not told when the rest was changed after it. */
 function toResource(row: EventTypeRow, policy: PolicyRow | undefined): EventTypeResource {
   const last = policy !== undefined && policy.updatedAt > row.updatedAt ? policy : row;
-  return { ...toEventType(row), deliveryPolicy: policyOf(policy), updatedAt: last.updatedAt.toISOString(), updatedBy: last.updatedBy };
+  return { kind: 'eventType', ...toEventType(row), deliveryPolicy: policyOf(policy), updatedAt: last.updatedAt.toISOString(), updatedBy: last.updatedBy };
 }
 
 const policyOf = (row: PolicyRow | undefined): DeliveryPolicy => (row?.policy as DeliveryPolicy | undefined) ?? 'atLeastOnce';

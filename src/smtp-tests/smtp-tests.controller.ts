@@ -39,7 +39,7 @@ export class SmtpTestsController extends ApiController {
   }
 
   /**
-   * The tests of the last two days, newest first.
+   * The tests of the last two days, newest first, each with what came out for every address.
    * @summary List SMTP tests
    */
   @Get()

@@ -12,7 +12,7 @@ export class SubscriptionsController extends ApiController {
   }
 
   /**
-   * Lists the subscriptions, newest first.
+   * Who asked for mail for which events, newest first. Filter by address, user or event type.
    * @summary List subscriptions
    */
   @Get()
@@ -34,7 +34,7 @@ export class SubscriptionsController extends ApiController {
   }
 
   /**
-   * What the people of each role usually want mail for.
+   * What the people of each role usually want mail for. `POST` to the same path subscribes somebody to the events of a role.
    * @summary List the default subscriptions of roles
    */
   @Get('defaults')
@@ -68,7 +68,10 @@ export class SubscriptionsController extends ApiController {
     return this.subscriptions.explain(query);
   }
 
-  /** @summary Read a subscription */
+  /**
+   * Who gets mail, for which events, and whether it is switched on.
+   * @summary Read a subscription
+   */
   @Get('{id}')
   @Security('apiKey', ['administrator', 'auditor'])
   public async getSubscription(@Path() id: Uuid): Promise<Subscription> {

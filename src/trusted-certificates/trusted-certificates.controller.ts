@@ -60,7 +60,7 @@ export class TrustedCertificatesController extends ApiController {
   }
 
   /**
-   * What it says, and who added it when.
+   * What the certificate of an authority says (subject, issuer, validity, fingerprint), and who added it when.
    * @summary Read a trusted certificate
    */
   @Get('{id}')

@@ -12,7 +12,7 @@ export class UsersController extends ApiController {
   }
 
   /**
-   * Lists the users, newest first.
+   * The people whose address is kept here, newest first. Filter by address, or search names and addresses with `q`.
    * @summary List users
    */
   @Get()
@@ -33,7 +33,10 @@ export class UsersController extends ApiController {
     return this.made(201, `/v1/users/${user.id}`, user, version);
   }
 
-  /** @summary Read a user */
+  /**
+   * Somebody who can subscribe, with the address that mail goes to.
+   * @summary Read a user
+   */
   @Get('{id}')
   @Security('apiKey', ['administrator', 'auditor'])
   public async getUser(@Path() id: Uuid): Promise<User> {

@@ -3,6 +3,7 @@ import type { Email, EmailWithAttempts } from '../../src/emails/emails.contract.
 import { sql } from '../setup/own-postgres.js';
 import { lies, type ScriptedServer, type SmtpSink, startScriptedServer, startSmtpSink } from '../setup/smtp-servers.js';
 import { waitFor } from '../setup/wait.js';
+import { closedPort } from '../setup/closed-port.js';
 import { type Api, atEnd, makeDataFolder, type MailroomProcess, publish, SHARED, startProcess, useRelay } from './mailroom-process.js';
 
 /** Event types by what has become of their mail when the backup is made. */
@@ -55,13 +56,6 @@ export async function makeScene(databaseUrl: string, queue: Record<string, strin
 }
 
 const noSuchUser = (address: string, command: string): string | undefined => (command === 'RCPT' && address.startsWith('gone@') ? '550 5.1.1 No such user' : undefined);
-
-/** Where nobody listens until the restored service has its mail server there. */
-async function closedPort(): Promise<number> {
-  const once = await startSmtpSink();
-  await once.close();
-  return once.port;
-}
 
 async function fillIn(api: Api): Promise<void> {
   await api.put(`/v1/event-types/${TYPES.unmatched}`, { description: 'Somebody has to pay.' }).expect(201);

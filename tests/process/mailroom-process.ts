@@ -17,6 +17,9 @@ export const SHARED = { PORT: '0', MAILROOM_ADMIN_KEY: ADMIN_KEY, MAILROOM_SECRE
 export const STOP_LIMIT_MS = 10_000;
 
 const MAIN = resolve('dist/main.js');
+/** Its answers are judged by the contract, too. */
+const OBSERVE = resolve('tests/contract/observe-process.mjs');
+const RECORD = 'CONTRACT_RECORD';
 const READY_MS = 45_000;
 const REQUEST_MS = 15_000;
 /** `(?=\s)`: a chunk of output may end in the middle of the value. */
@@ -35,7 +38,7 @@ export class MailroomProcess {
   private readonly child: ChildProcess;
 
   constructor(readonly env: Record<string, string>, account: { uid?: number; gid?: number } = {}) {
-    this.child = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'], ...account });
+    this.child = spawn(process.execPath, ['--import', OBSERVE, MAIN], { env: { ...env, [RECORD]: process.env[RECORD]! }, stdio: ['ignore', 'pipe', 'pipe'], ...account });
     this.ended = once(this.child, 'close').then(([code, signal]: unknown[]) => ({ code, signal }) as Ended);
     this.child.stdout!.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
     this.child.stderr!.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));

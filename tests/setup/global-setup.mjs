@@ -1,12 +1,13 @@
 // One real Postgres for the run: Mailroom's own, in a temporary folder, unless MAILROOM_TEST_DATABASE_URL names a server on which
 // databases may be made. Each test file gets a database of its own, copied from a migrated template (tests/setup/database.ts).
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { pino } from 'pino';
 import { startEmbeddedPostgres } from '../../dist/embedded/postgres.js';
 import { migrate } from '../../dist/db/migrate.js';
+import { RECORD } from '../contract/record.mjs';
 
 const TEMPLATE = `mailroom_template_${process.pid}`;
 
@@ -18,7 +19,15 @@ export default async function setUp() {
   await migrate(template.href);
   process.env.MAILROOM_TEST_DATABASE_URL = url;
   process.env.MAILROOM_TEST_TEMPLATE = TEMPLATE;
-  globalThis.mailroomTestRun = { ...globalThis.mailroomTestRun, url, template: TEMPLATE };
+  globalThis.mailroomTestRun = { ...globalThis.mailroomTestRun, url, template: TEMPLATE, record: await newRecord() };
+}
+
+/** Written also by processes that run as another account. */
+async function newRecord() {
+  const file = join(tmpdir(), `mailroom-contract-${process.pid}.jsonl`);
+  await writeFile(file, '');
+  await chmod(file, 0o666);
+  return (process.env[RECORD] = file);
 }
 
 async function ownServer() {
