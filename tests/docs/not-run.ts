@@ -1,0 +1,2 @@
+/** Every block of the pages that no test runs, by page and name, with the reason. A block that is neither run nor here fails the test of its page. */
+export const NOT_RUN: Record<string, Record<string, string>> = {};
