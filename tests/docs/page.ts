@@ -76,11 +76,13 @@ class PageRun {
     const expected = next?.language === 'json' ? shownRefusal(next.text) : null;
     if (JSON.stringify(refusals) !== JSON.stringify(expected ?? [])) throw new Error(`curl got ${ran.statuses.join(', ')}: ${ran.stdout}${ran.stderr}`);
     this.last = ran;
+    if (process.env['SHOW']) process.stderr.write(`\n### ${block.name} ${ran.statuses.join()}\n${ran.stdout}\n`);
     await this.options.after?.[block.name]?.(ran);
   }
 
   private compare({ language }: Block, text: string, { stdout, stderr }: Ran): void {
     if (language === 'json') this.answer = JSON.parse(stdout);
+    if (/^[\s{}[\]]*$/.test(text)) throw new Error('the block shows nothing');
     const faults = language === 'json' ? differences(JSON.parse(text), this.answer) : missingLines(text, stdout + stderr);
     if (faults.length > 0) throw new Error(`${faults.join('\n')}\nin ${stdout}${stderr}`);
     this.last = null;
