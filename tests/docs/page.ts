@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { atEnd } from '../process/mailroom-process.js';
 import { type Block, blocksOf } from './blocks.js';
 import { NOT_RUN } from './not-run.js';
@@ -7,13 +9,15 @@ import { differences, missingLines } from './shown.js';
 export interface PageOptions {
   /** The environment of the reader's shell. */
   env?: Record<string, string>;
+  /** Files that the reader has got from somebody. */
+  files?: Record<string, string | Buffer>;
   /** What stands on the page, and what it is in the test. May grow while the page is run. Everything in it has to be on the page. */
   replace?: Map<string, string>;
   /** What a reader fills in: `NAME=…`. Given the answer that the last block with one got. */
   fillIn?: Record<string, (answer: unknown) => string>;
   /** Before and after a block, by its name. */
-  before?: Record<string, () => unknown>;
-  after?: Record<string, (ran: Ran) => unknown>;
+  before?: Record<string, (shell: Shell) => unknown>;
+  after?: Record<string, (ran: Ran, shell: Shell) => unknown>;
   /** Blocks that start something which goes on until the end of the page, and what that prints when it is there. */
   keepRunning?: Record<string, RegExp>;
   /** Blocks that are run in a way of their own. */
@@ -27,6 +31,7 @@ export interface PageOptions {
 export async function runPage(page: string, options: PageOptions): Promise<Shell> {
   const shell = new Shell(options.env ?? {});
   atEnd(() => shell.close());
+  for (const [name, content] of Object.entries(options.files ?? {})) writeFileSync(join(shell.folder, name), content);
   const run = new PageRun(page, shell, options);
   for (const block of run.blocks) await run.take(block);
   run.checkTables();
@@ -49,7 +54,7 @@ class PageRun {
 
   async take(block: Block): Promise<void> {
     try {
-      await this.options.before?.[block.name]?.();
+      await this.options.before?.[block.name]?.(this.shell);
       await this.act(block);
     } catch (error) {
       throw new Error(`${this.page}:${block.line} (${block.name}): ${(error as Error).message}`, { cause: error });
@@ -77,7 +82,7 @@ class PageRun {
     if (JSON.stringify(refusals) !== JSON.stringify(expected ?? [])) throw new Error(`curl got ${ran.statuses.join(', ')}: ${ran.stdout}${ran.stderr}`);
     this.last = ran;
     if (process.env['SHOW']) process.stderr.write(`\n### ${block.name} ${ran.statuses.join()}\n${ran.stdout}\n`);
-    await this.options.after?.[block.name]?.(ran);
+    await this.options.after?.[block.name]?.(ran, this.shell);
   }
 
   private compare({ language }: Block, text: string, { stdout, stderr }: Ran): void {
