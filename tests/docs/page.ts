@@ -67,10 +67,15 @@ class PageRun {
     const [handle, until, notRun] = [this.options.handle?.[name], this.options.keepRunning?.[name], NOT_RUN[this.page]?.[name]];
     if (notRun !== undefined) this.last = null;
     else if (handle) await handle(text, this.shell);
-    else if (until) this.last = { stdout: await this.shell.start(text, until), stderr: '', statuses: [] };
+    else if (until) await this.keepRunning(block, text, until);
     else if (block.language === 'sh') await this.runCommands(block, text);
     else if (this.last) this.compare(block, text, this.last);
     else throw new Error('nothing runs this block, and the table of what is not run (tests/docs/not-run.ts) does not name it');
+  }
+
+  private async keepRunning({ name }: Block, text: string, until: RegExp): Promise<void> {
+    this.last = { stdout: await this.shell.start(text, until), stderr: '', statuses: [] };
+    await this.options.after?.[name]?.(this.last, this.shell);
   }
 
   private async runCommands(block: Block, text: string): Promise<void> {
@@ -81,7 +86,6 @@ class PageRun {
     const expected = next?.language === 'json' ? shownRefusal(next.text) : null;
     if (JSON.stringify(refusals) !== JSON.stringify(expected ?? [])) throw new Error(`curl got ${ran.statuses.join(', ')}: ${ran.stdout}${ran.stderr}`);
     this.last = ran;
-    if (process.env['SHOW']) process.stderr.write(`\n### ${block.name} ${ran.statuses.join()}\n${ran.stdout}\n`);
     await this.options.after?.[block.name]?.(ran, this.shell);
   }
 

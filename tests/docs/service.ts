@@ -36,10 +36,10 @@ export async function knowNames({ mailroom }: PageService, ...names: string[]): 
 }
 
 /** Until nothing waits any more: the reader has looked a second later. */
-export async function allDone({ mailroom }: PageService): Promise<void> {
+export async function allDone({ mailroom }: PageService, key = ADMIN_KEY): Promise<void> {
   const waiting = async (): Promise<string[]> => {
-    const events = (await mailroom.as().get('/v1/events').expect(200)).body.items as { matchedAt: string | null }[];
-    const emails = (await mailroom.as().get('/v1/emails').expect(200)).body.items as { status: string }[];
+    const events = (await mailroom.as(key).get('/v1/events').expect(200)).body.items as { matchedAt: string | null }[];
+    const emails = (await mailroom.as(key).get('/v1/emails').expect(200)).body.items as { status: string }[];
     return [...events.filter(({ matchedAt }) => matchedAt === null).map(() => 'an event'), ...emails.map(({ status }) => status).filter((status) => status === 'queued' || status === 'sending')];
   };
   await waitFor(waiting, ({ length }) => length === 0);

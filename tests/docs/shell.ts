@@ -63,6 +63,7 @@ export class Shell {
 
   /** Ends what still runs, and removes the folder. */
   async close(): Promise<void> {
+    if (!existsSync(this.folder)) return;
     try {
       process.kill(-this.bash.pid!, 'SIGTERM');
       await waitFor(() => this.groupEnded(), Boolean, 20_000).catch(() => process.kill(-this.bash.pid!, 'SIGKILL'));
