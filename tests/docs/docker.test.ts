@@ -2,37 +2,30 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { missingTool } from '../setup/certificate-tools.js';
-import { processTest } from '../process/mailroom-process.js';
 import { runPage } from './page.js';
-import { type PageService, startMailServer, startService } from './service.js';
+import { pageTest, startMailServer, startService } from './service.js';
 
 const PAGE = 'docs/docker.md';
 const NAME = `${PAGE}: the keys that it makes, and the mail to Mailpit`;
 
-const missing = missingTool('openssl');
-if (missing !== null) test.skip(`${NAME}: ${missing}`, () => undefined);
-else {
-  processTest(NAME, async () => {
-    const mailpit = await startMailServer();
-    const replace = new Map([['"mailpit", "port": 1025', `"127.0.0.1", "port": ${mailpit.port}`]]);
-    let service: PageService | null = null;
-    await runPage(PAGE, {
-      replace,
-      after: {
-        // what Compose does with the file
-        'Start 1': async (_ran, { folder }) => {
-          const keys = Object.fromEntries(readFileSync(join(folder, '.env'), 'utf8').trim().split('\n').map((line) => /^(\w+)=(.*)$/.exec(line)!.slice(1))) as Record<string, string>;
-          service = await startService(keys);
-          replace.set('http://localhost:8080', service.mailroom.url);
-          expect(Object.keys(keys)).toEqual(['MAILROOM_SECRET_KEY', 'MAILROOM_ADMIN_KEY']);
-        },
+pageTest(NAME, async () => {
+  const mailpit = await startMailServer();
+  const replace = new Map([['"mailpit", "port": 1025', `"127.0.0.1", "port": ${mailpit.port}`]]);
+  await runPage(PAGE, {
+    replace,
+    after: {
+      // what Compose does with the file
+      'Start 1': async (_ran, { folder }) => {
+        const keys = Object.fromEntries(readFileSync(join(folder, '.env'), 'utf8').trim().split('\n').map((line) => /^(\w+)=(.*)$/.exec(line)!.slice(1))) as Record<string, string>;
+        const { mailroom } = await startService(keys);
+        replace.set('http://localhost:8080', mailroom.url);
+        expect(Object.keys(keys)).toEqual(['MAILROOM_SECRET_KEY', 'MAILROOM_ADMIN_KEY']);
       },
-    });
-    await mailpit.waitForMails(1);
-    expect(mailpit.mails.map(({ to }) => to[0])).toEqual(['alice@example.com']);
+    },
   });
-}
+  await mailpit.waitForMails(1);
+  expect(mailpit.mails.map(({ to }) => to[0])).toEqual(['alice@example.com']);
+}, ['openssl']);
 
 test(`${PAGE}: the ports, services and volumes that it names are those of docker-compose.yml`, () => {
   const [page, compose] = [readFileSync(PAGE, 'utf8'), readFileSync('docker-compose.yml', 'utf8')];

@@ -1,11 +1,11 @@
 import { expect } from '@jest/globals';
-import { processTest, useRelay } from '../process/mailroom-process.js';
+import { useRelay } from '../process/mailroom-process.js';
 import { runPage } from './page.js';
-import { allDone, startMailServer, startService } from './service.js';
+import { allDone, pageTest, startMailServer, startService } from './service.js';
 
 const PAGE = 'docs/event-types.md';
 
-processTest(`${PAGE}: every command`, async () => {
+pageTest(`${PAGE}: every command`, async () => {
   const service = await startService();
   const server = await startMailServer();
   await useRelay(service.mailroom.as(), server.port);

@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
-import { makeDataFolder, processTest } from '../process/mailroom-process.js';
+import { makeDataFolder } from '../process/mailroom-process.js';
 import { createPki } from '../setup/pki.js';
 import { runPage } from './page.js';
-import { allDone, KEY_ON_PAGE, knowNames, startMailServer, startService } from './service.js';
+import { allDone, KEY_ON_PAGE, knowNames, pageTest, startMailServer, startService } from './service.js';
 
-processTest('docs/first-mail.md: from nothing to a delivered mail', async () => {
+pageTest('docs/first-mail.md: from nothing to a delivered mail', async () => {
   const [folder, pki] = [await makeDataFolder(), await createPki()];
   const { key, chain } = await pki.issue({ dnsNames: ['smtp.example.com'] });
   const server = await startMailServer({ tls: { key, cert: chain }, auth: { user: 'mailroom', password: 'correct horse', required: true } });

@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
-import { atEnd, makeDataFolder, processTest } from '../process/mailroom-process.js';
+import { atEnd, makeDataFolder } from '../process/mailroom-process.js';
 import { createPki, type Identity } from '../setup/pki.js';
 import { honest, honestUntil, type Script, startScriptedServer } from '../setup/smtp-servers.js';
 import { CLIENT, startTokenServer, type TokenServer } from '../setup/token-server.js';
 import { runPage } from './page.js';
-import { knowNames, type PageService, startMailServer, startService } from './service.js';
+import { knowNames, type PageService, pageTest, startMailServer, startService } from './service.js';
 
 const PAGE = 'docs/microsoft-365.md';
 const [TENANT, MAILBOX, HOST] = ['22222222-2222-2222-2222-222222222222', 'mailroom@example.com', 'smtp.office365.com'];
@@ -30,7 +30,7 @@ async function startMicrosoft(): Promise<Microsoft> {
   return { service, token, identity };
 }
 
-processTest(`${PAGE}: the settings, and mail that goes out with a token`, async () => {
+pageTest(`${PAGE}: the settings, and mail that goes out with a token`, async () => {
   const { service, token, identity } = await startMicrosoft();
   const auth = { user: MAILBOX, methods: ['XOAUTH2' as const], required: true, get accessToken() { return token.lastToken ?? 'none'; } };
   const exchange = await startMailServer({ tls: { key: identity.key, cert: identity.chain }, auth });
@@ -50,7 +50,7 @@ interface Row {
 }
 const ROWS: Row[] = [...readFileSync(PAGE, 'utf8').matchAll(/^\| (\w+) `(\w+)` \| (.*?) ?\| /gm)].map(([, stage, code, words]) => ({ stage: stage!, code: code!, words: words! }));
 
-processTest(`${PAGE}: each row of the table of failures has the code that the test of the mail server says`, async () => {
+pageTest(`${PAGE}: each row of the table of failures has the code that the test of the mail server says`, async () => {
   const { service, token, identity } = await startMicrosoft();
   expect(ROWS.length).toBeGreaterThan(8);
   for (const row of ROWS) expect({ ...row, ...await failureOf(row, { service, token, identity }) }).toEqual(row);

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
-import { atEnd, makeDataFolder, processTest } from '../process/mailroom-process.js';
+import { atEnd, makeDataFolder } from '../process/mailroom-process.js';
 import { createTestDatabase } from '../setup/database.js';
 import { startDnsServer } from '../setup/dns-server.js';
 import { NO_REDIS_SERVER, redisServer, startRedis } from '../setup/redis.js';
 import { runPage } from './page.js';
+import { pageTest } from './service.js';
 import type { Ran } from './shell.js';
 
 const PAGE = 'docs/operating.md';
@@ -31,13 +32,13 @@ async function runWith(redisUrl: string): Promise<void> {
   expect(existsSync(shell.folder)).toBe(false);
 }
 
-processTest(`${PAGE}: API and workers with their queue in Postgres`, () => runWith(''), 150_000);
+pageTest(`${PAGE}: API and workers with their queue in Postgres`, () => runWith(''));
 
 if (redisServer() === null) test.skip(`${PAGE}: API and workers with their queue in Redis: ${NO_REDIS_SERVER}`, () => undefined);
 else {
-  processTest(`${PAGE}: API and workers with their queue in Redis`, async () => {
+  pageTest(`${PAGE}: API and workers with their queue in Redis`, async () => {
     const redis = await startRedis();
     atEnd(() => redis.stop());
     await runWith(redis.url);
-  }, 150_000);
+  });
 }

@@ -1,12 +1,11 @@
 import { expect } from '@jest/globals';
-import { processTest } from '../process/mailroom-process.js';
 import { createPki } from '../setup/pki.js';
 import { runPage } from './page.js';
-import { knowNames, startMailServer, startService } from './service.js';
+import { knowNames, pageTest, startMailServer, startService } from './service.js';
 
 const PAGE = 'docs/private-ca.md';
 
-processTest(`${PAGE}: a server that is refused until its authority is trusted`, async () => {
+pageTest(`${PAGE}: a server that is refused until its authority is trusted`, async () => {
   const [pki, service] = [await createPki(), await startService()];
   const { key, chain } = await pki.issue({ dnsNames: ['smtp.example.com'] });
   const server = await startMailServer({ tls: { key, cert: chain } });

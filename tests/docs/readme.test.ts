@@ -1,12 +1,12 @@
 import { expect } from '@jest/globals';
-import { makeDataFolder, processTest, startProcess } from '../process/mailroom-process.js';
+import { makeDataFolder, startProcess } from '../process/mailroom-process.js';
 import { runPage } from './page.js';
 import { missingLines } from './shown.js';
-import { allDone, KEY_ON_PAGE, startMailServer, URL_ON_PAGE } from './service.js';
+import { allDone, KEY_ON_PAGE, pageTest, startMailServer, URL_ON_PAGE } from './service.js';
 
 const PAGE = 'README.md';
 
-processTest(`${PAGE}: from the first start to the answer that tells what became of the mail`, async () => {
+pageTest(`${PAGE}: from the first start to the answer that tells what became of the mail`, async () => {
   const catcher = await startMailServer();
   const mailroom = await startProcess({ MAILROOM_DATA_DIR: await makeDataFolder(), PORT: '0' }).ready();
   const replace = new Map([[URL_ON_PAGE, mailroom.url], [KEY_ON_PAGE, mailroom.printedKey!], ['"localhost", "port": 1025', `"127.0.0.1", "port": ${catcher.port}`]]);

@@ -1,8 +1,20 @@
-import { ADMIN_KEY, atEnd, type MailroomProcess, SHARED, startProcess } from '../process/mailroom-process.js';
+import { test } from '@jest/globals';
+import { ADMIN_KEY, atEnd, type MailroomProcess, processTest, SHARED, startProcess } from '../process/mailroom-process.js';
 import { createTestDatabase } from '../setup/database.js';
 import { startDnsServer } from '../setup/dns-server.js';
 import { type SinkOptions, type SmtpSink, startSmtpSink } from '../setup/smtp-servers.js';
 import { waitFor } from '../setup/wait.js';
+import { findProgram } from './shell.js';
+
+const LIMIT_MS = 180_000;
+const ALWAYS = ['bash', 'curl', 'npm'];
+
+/** A test that does what a page says. It is skipped where a program is missing that its reader needs. */
+export function pageTest(name: string, body: () => Promise<void>, programs: string[] = []): void {
+  const missing = [...ALWAYS, ...programs].find((program) => findProgram(program) === null);
+  if (missing === undefined) processTest(name, body, LIMIT_MS);
+  else test.skip(`${name}: skipped, no ${missing} on PATH`, () => undefined);
+}
 
 /** What stands on the pages for the service and its key. */
 export const [URL_ON_PAGE, KEY_ON_PAGE] = ['http://127.0.0.1:8080', 'mr_…'];
