@@ -46,7 +46,9 @@ const RULES: readonly Rule[] = [
   { stages: ['startTls'], when: always, code: 'STARTTLS_REJECTED', says: 'offers STARTTLS but did not start it',
     hint: 'Check the certificate and key in the server’s TLS configuration.' },
 
-  { stages: ['auth'], when: text(/5\.7\.139|SmtpClientAuthentication is disabled|basic authentication is disabled/i), code: 'AUTH_REJECTED',
+  { stages: ['auth'], when: text(/SmtpClientAuthentication is disabled/i), code: 'AUTH_REJECTED', says: 'lets nobody log in by SMTP for this mailbox, or for the whole organization',
+    hint: 'Let the administrator of Exchange switch authenticated SMTP on for this mailbox. It is needed with OAuth 2.0 too.' },
+  { stages: ['auth'], when: text(/5\.7\.139|basic authentication is disabled/i), code: 'AUTH_REJECTED',
     says: 'has password authentication switched off', hint: 'Use OAuth 2.0, or let the administrator allow authenticated SMTP for this mailbox.' },
   { stages: ['auth'], when: either(enhanced('7.9', '7.14'), text(/application-specific password|web browser/i)), code: 'AUTH_REJECTED',
     says: 'does not accept the account’s normal password', hint: 'Create an app password for this account, or use OAuth 2.0.' },
