@@ -10,7 +10,7 @@ let resources: Resources;
 beforeAll(async () => {
   mailroom = await startMailroom({ workers: false });
   resources = await Resources.create(mailroom);
-});
+}, 60_000);
 afterAll(async () => {
   await mailroom.close();
 });
