@@ -31,6 +31,8 @@ export interface Config {
   readonly auditRetentionDays: number | null;
   /** Requests a second that a key may make of a process; null: no limit. */
   readonly rateLimit: number | null;
+  /** Origins whose pages may call the API from a browser; `*`: any. */
+  readonly corsOrigins: readonly string[];
   /** In CIDR notation: proxies whose word about a client's address is believed. */
   readonly trustedProxies: readonly string[];
   /** In CIDR notation: no connection is opened to an address in these networks. */
@@ -47,7 +49,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const KNOWN = [
   'MAILROOM_ROLE', 'MAILROOM_HOST', 'MAILROOM_DATA_DIR', 'MAILROOM_ADMIN_KEY', 'MAILROOM_ADMIN_KEY_FILE', 'MAILROOM_SECRET_KEY',
-  'MAILROOM_SECRET_KEY_FILE', 'MAILROOM_AUDIT_RETENTION_DAYS', 'MAILROOM_RATE_LIMIT', 'MAILROOM_TRUSTED_PROXIES', 'MAILROOM_RETENTION_DAYS', 'MAILROOM_RETRY_BASE_MS', 'MAILROOM_SMTP_DENY_NETWORKS', 'MAILROOM_LOG_LEVEL', 'MAILROOM_LOG_FORMAT',
+  'MAILROOM_SECRET_KEY_FILE', 'MAILROOM_AUDIT_RETENTION_DAYS', 'MAILROOM_RATE_LIMIT', 'MAILROOM_TRUSTED_PROXIES', 'MAILROOM_CORS_ORIGINS', 'MAILROOM_RETENTION_DAYS', 'MAILROOM_RETRY_BASE_MS', 'MAILROOM_SMTP_DENY_NETWORKS', 'MAILROOM_LOG_LEVEL', 'MAILROOM_LOG_FORMAT',
 ];
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 /** A key that can be guessed in a day is none. */
@@ -86,6 +88,7 @@ export function readConfig(env: Environment, terminal: boolean): Config {
     retryBaseMs: integer(env, 'MAILROOM_RETRY_BASE_MS', 30_000, 1, 86_400_000),
     auditRetentionDays: optionalInteger(env, 'MAILROOM_AUDIT_RETENTION_DAYS', MIN_AUDIT_DAYS, 36_500),
     rateLimit: optionalInteger(env, 'MAILROOM_RATE_LIMIT', 1, 100_000),
+    corsOrigins: origins(env, 'MAILROOM_CORS_ORIGINS'),
     trustedProxies: networks(env, 'MAILROOM_TRUSTED_PROXIES', []),
     smtpDenyNetworks: networks(env, 'MAILROOM_SMTP_DENY_NETWORKS', DEFAULT_DENY_NETWORKS),
     logLevel: oneOf(env, 'MAILROOM_LOG_LEVEL', LOG_LEVELS, 'info'),
@@ -151,6 +154,16 @@ function network(name: string, item: string): string {
   const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
   if (bits > 0 && Number(prefix ?? bits) <= bits) return `${address}/${prefix ?? bits}`;
   throw new StartError(`${name} must be networks such as 169.254.0.0/16 or fe80::/10 (or addresses) with commas between them, or none; "${item}" is no network.`);
+}
+
+/** Origins as browsers write them (RFC 6454 §6.2), with commas between them. A slash at the end, or capital letters, would match no page in silence. */
+function origins(env: Environment, name: string): readonly string[] {
+  const value = text(env, name);
+  if (value === null || value === '*') return value === null ? [] : [value];
+  const items = value.split(',').map((item) => item.trim());
+  const wrong = items.findIndex((item) => !/^https?:[^*]+$/.test(item) || !URL.canParse(item) || new URL(item).origin !== item);
+  if (wrong === -1) return items;
+  throw new StartError(`${name} must be origins such as https://console.example.com with commas between them, in lower case, without a path or a default port, or * alone; number ${wrong + 1} is none.`);
 }
 
 /** The value itself never stands in the message: it may hold a password. */

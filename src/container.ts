@@ -201,7 +201,7 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
     [TrustedCertificatesController, () => new TrustedCertificatesController(trustedCertificates)],
     [UsersController, () => new UsersController(users)],
   ]);
-  const app = config.role === 'worker' ? createWorkerApp(operations) : createApp({ ...operations, controllers, rateLimit: config.rateLimit, holderOf: (key) => apiKeys.holderOf(key), used: (keyId) => keyUse.used(keyId) });
+  const app = config.role === 'worker' ? createWorkerApp(operations) : createApp({ ...operations, controllers, rateLimit: config.rateLimit, corsOrigins: config.corsOrigins, holderOf: (key) => apiKeys.holderOf(key), used: (keyId) => keyUse.used(keyId) });
 
   let workers: Workers | null = null;
   return {

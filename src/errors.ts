@@ -11,6 +11,7 @@ export type ErrorKind =
   | 'stale'
   | 'tooLarge'
   | 'unsupportedMediaType'
+  | 'expectation'
   | 'keyReused'
   | 'tooMany'
   | 'unavailable';
@@ -27,15 +28,19 @@ export interface FieldError {
 }
 
 export class MailroomError extends Error {
+  /** When it is worth to try the same again. */
+  readonly retryAfterSeconds: number | undefined;
+
   constructor(
     readonly kind: ErrorKind,
     readonly code: string,
     message: string,
     readonly errors: FieldError[] = [],
-    options?: ErrorOptions,
+    options?: ErrorOptions & { retryAfterSeconds?: number },
   ) {
     super(message, options);
     this.name = 'MailroomError';
+    this.retryAfterSeconds = options?.retryAfterSeconds;
   }
 }
 

@@ -3,7 +3,7 @@ import { ApiController, type ApiRequest } from '../contract/api-controller.js';
 import type { PageQuery } from '../contract/page.js';
 import type { Uuid } from '../contract/scalars.js';
 import type { ApiKey, ApiKeyCreate, ApiKeyPage, ApiKeyWithSecret } from './api-keys.contract.js';
-import { type ApiKeysService, VERSION } from './api-keys.service.js';
+import { type ApiKeysService, etagOfKey } from './api-keys.service.js';
 
 @Route('api-keys')
 @Tags('API keys')
@@ -29,7 +29,8 @@ export class ApiKeysController extends ApiController {
   @Get('{id}')
   @Security('apiKey', ['administrator', 'auditor'])
   public async getApiKey(@Path() id: Uuid): Promise<ApiKey> {
-    return this.entity(await this.keys.get(id), VERSION);
+    const key = await this.keys.get(id);
+    return this.entity(key, etagOfKey(key));
   }
 
   /**
@@ -40,8 +41,8 @@ export class ApiKeysController extends ApiController {
   @Security('apiKey', ['administrator'])
   @SuccessResponse(201, 'Created')
   public async createApiKey(@Request() req: ApiRequest, @Body() body: ApiKeyCreate): Promise<ApiKeyWithSecret> {
-    const created = await this.keys.create(req.user, body);
-    return this.made(201, `/v1/api-keys/${created.id}`, created, VERSION);
+    const { key, ...shown } = await this.keys.create(req.user, body);
+    return this.made(201, `/v1/api-keys/${shown.id}`, { ...shown, key }, etagOfKey(shown));
   }
 
   /**

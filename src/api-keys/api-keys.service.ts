@@ -1,9 +1,10 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
-import { changeResource, MAILROOM, recordChanges, refuseStale } from '../audit-log/change-resource.js';
+import { changeResource, MAILROOM, recordChanges } from '../audit-log/change-resource.js';
 import type { Actor, Role } from '../contract/actor.js';
-import { etagOf } from '../contract/etag.js';
+import { etagOf, livingEtag } from '../contract/etag.js';
 import { idSliceOf, type PageQuery, pageOf } from '../contract/page.js';
+import { refuseStale } from '../contract/preconditions.js';
 import { timeOf } from '../contract/time.js';
 import type { Database, Tx } from '../db/client.js';
 import { invalid, MailroomError, notFound } from '../errors.js';
@@ -12,7 +13,8 @@ import type { ApiKeyRow, ApiKeysRepository, NewApiKey } from './api-keys.reposit
 
 const TYPE = 'apiKey';
 /** A key never changes, but for when it was used last; and that makes nobody's copy stale. */
-export const VERSION = 1;
+const WRITTEN = etagOf(1);
+export const etagOfKey = (key: ApiKey): string => livingEtag(WRITTEN, key);
 
 export interface KeyHolder {
   keyId: string;
@@ -67,7 +69,7 @@ export class ApiKeysService {
         const otherAdministrators = await this.keys.lockWithAdministrators(tx, id);
         const row = (await this.keys.find(tx, id)) ?? fail(notFound('API key', id));
         refuseDeletion(row, otherAdministrators);
-        refuseStale(ifMatch, etagOf(VERSION));
+        refuseStale({ ifMatch }, WRITTEN);
         return row;
       },
       apply: async (tx) => {

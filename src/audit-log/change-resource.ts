@@ -1,20 +1,18 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Actor } from '../contract/actor.js';
-import { etagOf, namesEtag } from '../contract/etag.js';
+import { etagOf } from '../contract/etag.js';
+import { type Preconditions, refuseStale } from '../contract/preconditions.js';
 import { type Database, Prisma, type Tx } from '../db/client.js';
-import { MailroomError } from '../errors.js';
 import type { AuditedAction, AuditedType } from './audited-type.js';
 
 type Row = object | null;
 
 /** A change of one resource. `Before` and `After` are stored rows; null stands for "not there". */
-export interface ResourceChange<Before extends Row, After extends Row> {
+export interface ResourceChange<Before extends Row, After extends Row> extends Preconditions {
   type: AuditedType;
   /** Told from the row when it is not known before. */
   id: string | ((row: NonNullable<Before> | NonNullable<After>) => string);
-  /** The request's If-Match header. */
-  ifMatch?: string | undefined;
-  /** The ETag that If-Match must name; that of the row's version when left out. null: nothing is there yet, so whatever it names is stale. */
+  /** The ETag that If-Match must name, and If-None-Match must not; that of the row's version when left out. null: nothing is there yet, so whatever it names is stale. */
   etag?: (before: Before) => string | null;
   /** How long the transaction may take; 5 s when left out. */
   timeoutMs?: number;
@@ -27,7 +25,7 @@ export interface ResourceChange<Before extends Row, After extends Row> {
 }
 
 /**
- * The one way in which a resource is changed: checks If-Match against the locked row, changes it, and writes the audit row, in one
+ * The one way in which a resource is changed: checks the preconditions against the locked row, changes it, and writes the audit row, in one
  * transaction. Throws `PRECONDITION_FAILED` (412) when the caller's copy is stale.
  */
 export function changeResource<After extends Row, Before extends Row = null>(
@@ -37,7 +35,7 @@ export function changeResource<After extends Row, Before extends Row = null>(
 ): Promise<After> {
   const attempt = (): Promise<After> => db.prisma.$transaction(async (tx) => {
     const before = (change.load ? await change.load(tx) : null) as Before;
-    refuseStale(change.ifMatch, change.etag ? change.etag(before) : versionTag(before));
+    refuseStale(change, change.etag ? change.etag(before) : versionTag(before));
     const after = await change.apply(tx, before);
     await record(tx, actor, change, before, after);
     return after;
@@ -53,14 +51,6 @@ const versionTag = (row: Row): string | undefined => {
   const version = (row as { version?: number } | null)?.version;
   return version === undefined ? undefined : etagOf(version);
 };
-
-/** @param etag of the resource as it is; null: it is not there, so that no If-Match fits; undefined: it has none, so that each fits */
-export function refuseStale(ifMatch: string | undefined, etag: string | null | undefined): void {
-  if (ifMatch === undefined || etag === undefined || (etag !== null && namesEtag(ifMatch, etag))) return;
-  throw new MailroomError('stale', 'PRECONDITION_FAILED', 'The resource has changed since you read it. Read it again, and repeat your change on what it is now.', [
-    { parameter: 'If-Match', message: `is ${ifMatch.slice(0, 100)}, but the resource is ${etag === null ? 'not there' : `at ${etag}`}` },
-  ]);
-}
 
 /** A change that came along with that of another resource, in its transaction. */
 export async function recordUpdated<R extends object>(tx: Tx, actor: Actor, change: Pick<ResourceChange<R, R>, 'type' | 'id' | 'describe'>, before: R, after: R): Promise<void> {

@@ -46,7 +46,7 @@ export class CertificateRequestsController extends ApiController {
   @SuccessResponse(200, 'The request', ['application/json', 'application/x-pem-file', 'application/pkcs10'])
   public async getCertificateRequest(@Request() req: ApiRequest, @Path() id: Uuid): Promise<CertificateRequest> {
     const { request, version } = await this.requests.get(id);
-    this.setHeader('Vary', 'Accept');
+    req.res!.vary('Accept'); // beside what else it varies by
     const file = requestFile(request, (types) => req.accepts(types));
     if (file !== null) this.file(req, file);
     return this.entity(request, version);

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { etagOf, livingEtag } from '../contract/etag.js';
 import type { CertificateFacts } from '../pki/certificate-facts.js';
 import type { TrustStore } from '../pki/trust-store.js';
 import type { CertificateDetails } from './certificates.contract.js';
@@ -28,6 +29,9 @@ export function detailsOf(facts: CertificateFacts, pem: string, trustStore: Trus
     chainsToTrustedRoot: trustStore.leadsToTrusted(new X509Certificate(pem), others.map((other) => new X509Certificate(other))),
   };
 }
+
+/** Days pass, and trust in others changes, without a write of the certificate. */
+export const etagOfCertificate = ({ certificate, version }: { certificate: CertificateDetails; version: number }): string => livingEtag(etagOf(version), certificate);
 
 /** Rounded up. */
 export const daysUntil = (moment: string, now = Date.now()): number => Math.ceil((Date.parse(moment) - now) / DAY_MS) || 0; // no -0

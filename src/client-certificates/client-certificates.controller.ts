@@ -1,11 +1,12 @@
 import { Body, Delete, FormField, Get, Header, Path, Post, Queries, Request, Response, Route, Security, SuccessResponse, Tags, UploadedFile } from '@tsoa/runtime';
+import { etagOfCertificate } from '../certificates/present.js';
 import { certificateBytes, uploadedBytes } from '../certificates/certificate-bytes.js';
 import { pointAtFile } from '../certificates/refusal.js';
 import { ApiController, type ApiRequest } from '../contract/api-controller.js';
 import type { PageQuery } from '../contract/page.js';
 import type { Uuid } from '../contract/scalars.js';
 import type { ClientCertificate, ClientCertificateInstall, ClientCertificatePage } from './client-certificates.contract.js';
-import type { ClientCertificatesService } from './client-certificates.service.js';
+import type { ClientCertificatesService, VersionedCertificate } from './client-certificates.service.js';
 
 @Route('client-certificates')
 @Tags('Client certificates')
@@ -69,8 +70,7 @@ export class ClientCertificatesController extends ApiController {
   @Get('{id}')
   @Security('apiKey', ['administrator', 'auditor'])
   public async getClientCertificate(@Path() id: Uuid): Promise<ClientCertificate> {
-    const { certificate, version } = await this.certificates.get(id);
-    return this.entity(certificate, version);
+    return this.shown(await this.certificates.get(id));
   }
 
   /**
@@ -80,8 +80,7 @@ export class ClientCertificatesController extends ApiController {
   @Post('{id}/activate')
   @Security('apiKey', ['administrator'])
   public async activateClientCertificate(@Request() req: ApiRequest, @Path() id: Uuid, @Header('If-Match') ifMatch?: string): Promise<ClientCertificate> {
-    const { certificate, version } = await this.certificates.activate(req.user, id, ifMatch);
-    return this.entity(certificate, version);
+    return this.shown(await this.certificates.activate(req.user, id, ifMatch));
   }
 
   /**
@@ -98,6 +97,10 @@ export class ClientCertificatesController extends ApiController {
 
   private async install(req: ApiRequest, bytes: Buffer, passphrase: string | null): Promise<ClientCertificate> {
     const { certificate, version, created } = await this.certificates.install(req.user, bytes, passphrase);
-    return this.made(created ? 201 : 200, `/v1/client-certificates/${certificate.id}`, certificate, version);
+    return this.made(created ? 201 : 200, `/v1/client-certificates/${certificate.id}`, certificate, etagOfCertificate({ certificate, version }));
+  }
+
+  private shown(versioned: VersionedCertificate): ClientCertificate {
+    return this.entity(versioned.certificate, etagOfCertificate(versioned));
   }
 }

@@ -1,6 +1,7 @@
 import { Body, Header, Path, Post, Request, Route, Security, SuccessResponse, Tags } from '@tsoa/runtime';
 import { ApiController, type ApiRequest } from '../contract/api-controller.js';
 import type { Email } from '../emails/emails.contract.js';
+import { wasTried } from '../emails/status.js';
 import type { EmailPreview, SavedPreviewRequest, SendTestRequest, UnsavedPreviewRequest } from './email-previews.contract.js';
 import type { EmailPreviewsService } from './email-previews.service.js';
 
@@ -41,14 +42,16 @@ export class EmailPreviewsController extends ApiController {
    * `Location`. The event that it tells of is kept too, marked as a test. 409 `SMTP_DISABLED` while the e-mail client is disabled.
    * @param eventType Name of the event type.
    * @example eventType "PasswordCheckFailed"
+   * @param prefer `wait=N`: answer when the e-mail was tried once, at most N seconds (300) later; `respond-async`: at once, as without either (RFC 7240).
    * @summary Send a template to an address
    */
   @Post('{eventType}/send-test')
   @Security('apiKey', ['administrator'])
   @SuccessResponse(202, 'Accepted')
-  public async sendTestEmail(@Request() req: ApiRequest, @Path() eventType: string, @Body() body: SendTestRequest, @Header('Idempotency-Key') idempotencyKey?: string): Promise<Email> {
+  public async sendTestEmail(@Request() req: ApiRequest, @Path() eventType: string, @Body() body: SendTestRequest, @Header('Prefer') prefer?: string, @Header('Idempotency-Key') idempotencyKey?: string): Promise<Email> {
     const { response, replayed } = await this.previews.sendTest(req.user, eventType, body, idempotencyKey);
     if (replayed) this.setHeader('Idempotency-Replayed', 'true');
-    return this.made(202, `/v1/emails/${response.id}`, response);
+    const email = await this.preferred(req, prefer, { queued: response, read: () => this.previews.testEmail(req.user, response.id), isDone: wasTried });
+    return this.made(202, `/v1/emails/${response.id}`, email);
   }
 }

@@ -69,6 +69,12 @@ export class EmailPreviewsService {
     return answer;
   }
 
+  /** A mail that was sent to try a template, as it is now. */
+  async testEmail(actor: Actor, id: string): Promise<Email> {
+    const { attempts: _attempts, ...email } = await this.parts.emails.get(actor, id);
+    return email;
+  }
+
   private async prepareTest(actor: Actor, eventType: string, values: PreviewValues): Promise<{ event: EventPublish; content: EventContent }> {
     const { type, modified } = await this.parts.templates.current(eventType);
     const { properties, occurredAt } = await this.fillingOf(actor, type, values);

@@ -63,7 +63,6 @@ export class EmailTemplatesController extends ApiController {
   }
 
   private shown(template: EmailTemplate): EmailTemplate {
-    this.setHeader('ETag', etagOfTemplate(template));
-    return template;
+    return this.entity(template, etagOfTemplate(template));
   }
 }

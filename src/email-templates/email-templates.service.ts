@@ -1,7 +1,8 @@
-import { changeResource, recordChanges, refuseStale, type ResourceChange } from '../audit-log/change-resource.js';
+import { changeResource, recordChanges, type ResourceChange } from '../audit-log/change-resource.js';
 import type { Actor } from '../contract/actor.js';
-import { digestOf } from '../contract/etag.js';
+import { digestOf, livingEtag } from '../contract/etag.js';
 import { pageOf, sliceOf } from '../contract/page.js';
+import { refuseStale } from '../contract/preconditions.js';
 import type { Database, Tx } from '../db/client.js';
 import { invalid, notFound } from '../errors.js';
 import type { EventType } from '../event-types/catalogue.js';
@@ -18,7 +19,8 @@ import { templateMacros, type TemplateText } from './render.js';
 const TYPE = 'emailTemplate';
 
 /** Of what an administrator wrote: the names and properties of the event type, which come along, are changed elsewhere. */
-export const etagOfTemplate = ({ subject, textBody, htmlBody, replyTo, isModified, updatedAt }: EmailTemplate): string => digestOf({ subject, textBody, htmlBody, replyTo, isModified, updatedAt });
+const writtenEtag = ({ subject, textBody, htmlBody, replyTo, isModified, updatedAt }: EmailTemplate): string => digestOf({ subject, textBody, htmlBody, replyTo, isModified, updatedAt });
+export const etagOfTemplate = (template: EmailTemplate): string => livingEtag(writtenEtag(template), template);
 
 export class EmailTemplatesService {
   constructor(
@@ -51,7 +53,7 @@ export class EmailTemplatesService {
     if (isDefault(type, texts)) return this.reset(actor, eventType, ifMatch);
     const before = await this.templates.find(eventType);
     if (before !== null && isSame(texts, before)) {
-      refuseStale(ifMatch, etagOfTemplate(toEmailTemplate(type, before)));
+      refuseStale({ ifMatch }, writtenEtag(toEmailTemplate(type, before)));
       return toEmailTemplate(type, before);
     }
     const row = await changeResource<EmailTemplateRow, EmailTemplateRow | null>(this.db, actor, {
@@ -67,7 +69,7 @@ export class EmailTemplatesService {
     const type = await this.typeOf(eventType);
     const row = await this.templates.find(eventType);
     if (row === null) {
-      refuseStale(ifMatch, etagOfTemplate(toEmailTemplate(type, null)));
+      refuseStale({ ifMatch }, writtenEtag(toEmailTemplate(type, null)));
       return toEmailTemplate(type, null); // nothing to change, or to record
     }
     await changeResource<null, EmailTemplateRow | null>(this.db, actor, {
@@ -128,7 +130,7 @@ export class EmailTemplatesService {
   }
 
   private changeOf(type: EventType, ifMatch: string | undefined): Omit<ResourceChange<EmailTemplateRow | null, EmailTemplateRow | null>, 'load' | 'apply'> {
-    return { type: TYPE, id: type.name, ifMatch, etag: (row: EmailTemplateRow | null) => etagOfTemplate(toEmailTemplate(type, row)), describe };
+    return { type: TYPE, id: type.name, ifMatch, etag: (row: EmailTemplateRow | null) => writtenEtag(toEmailTemplate(type, row)), describe };
   }
 }
 

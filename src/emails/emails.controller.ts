@@ -1,8 +1,9 @@
-import { Body, Get, Path, Post, Queries, Request, Route, Security, SuccessResponse, Tags } from '@tsoa/runtime';
+import { Body, Get, Header, Path, Post, Queries, Request, Route, Security, SuccessResponse, Tags } from '@tsoa/runtime';
 import { ApiController, type ApiRequest } from '../contract/api-controller.js';
 import type { Uuid } from '../contract/scalars.js';
 import type { EmailPage, EmailQuery, EmailRetryFilter, EmailsRetried, EmailWithAttempts } from './emails.contract.js';
 import type { EmailsService } from './emails.service.js';
+import { wasTried } from './status.js';
 
 @Route('emails')
 @Tags('E-mails')
@@ -46,13 +47,16 @@ export class EmailsController extends ApiController {
 
   /**
    * Queues an e-mail again that is `failed`, `skipped`, `cancelled` or `unconfirmed` (409 otherwise), with a new retry window of three days.
+   * @param prefer `wait=N`: answer when the e-mail was tried once more, at most N seconds (300) later; `respond-async`: at once, as without either (RFC 7240).
    * @summary Retry an e-mail
    */
   @Post('{id}/retry')
   @Security('apiKey', ['administrator'])
   @SuccessResponse(202, 'Accepted')
-  public async retryEmail(@Request() req: ApiRequest, @Path() id: Uuid): Promise<EmailWithAttempts> {
-    return this.made(202, `/v1/emails/${id}`, await this.emails.retry(req.user, id));
+  public async retryEmail(@Request() req: ApiRequest, @Path() id: Uuid, @Header('If-Match') ifMatch?: string, @Header('Prefer') prefer?: string): Promise<EmailWithAttempts> {
+    const queued = await this.emails.retry(req.user, id, ifMatch);
+    const email = await this.preferred(req, prefer, { queued, read: () => this.emails.get(req.user, id), isDone: wasTried });
+    return this.made(202, `/v1/emails/${id}`, email);
   }
 
   /**
@@ -62,7 +66,7 @@ export class EmailsController extends ApiController {
   @Post('{id}/cancel')
   @Security('apiKey', ['administrator'])
   @SuccessResponse(200, 'Cancelled')
-  public async cancelEmail(@Request() req: ApiRequest, @Path() id: Uuid): Promise<EmailWithAttempts> {
-    return this.entity(await this.emails.cancel(req.user, id));
+  public async cancelEmail(@Request() req: ApiRequest, @Path() id: Uuid, @Header('If-Match') ifMatch?: string): Promise<EmailWithAttempts> {
+    return this.entity(await this.emails.cancel(req.user, id, ifMatch));
   }
 }

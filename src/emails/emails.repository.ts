@@ -155,8 +155,8 @@ export class EmailsRepository {
     return this.find(tx, id);
   }
 
-  attempts(emailId: string): Promise<AttemptRow[]> {
-    return this.db.prisma.emailAttempt.findMany({ where: { emailId }, orderBy: { number: 'asc' } });
+  attempts(tx: Tx, emailId: string): Promise<AttemptRow[]> {
+    return tx.emailAttempt.findMany({ where: { emailId }, orderBy: { number: 'asc' } });
   }
 
   /** Queues again, with a new retry window. Whoever held a lease on it loses it. It is for the caller to nudge. */

@@ -1,6 +1,8 @@
 import { changeResource } from '../audit-log/change-resource.js';
 import type { Actor } from '../contract/actor.js';
+import { digestOf } from '../contract/etag.js';
 import { idSliceOf, pageOf } from '../contract/page.js';
+import { refuseStale } from '../contract/preconditions.js';
 import { timeOf } from '../contract/time.js';
 import type { Database, Tx } from '../db/client.js';
 import { invalid, MailroomError, notFound } from '../errors.js';
@@ -80,17 +82,17 @@ export class EmailsService {
   async get(actor: Actor, id: string): Promise<EmailWithAttempts> {
     const row = await this.emails.find(this.db.prisma, id, ownOnly(actor));
     if (row === null) throw notFound('e-mail', id);
-    return { ...toEmail(row), attempts: (await this.emails.attempts(id)).map(toAttempt) };
+    return this.withAttempts(this.db.prisma, row);
   }
 
-  async retry(actor: Actor, id: string): Promise<EmailWithAttempts> {
-    await this.change(actor, id, 'retryAsked', (tx) => this.emails.requeue(tx, id));
+  async retry(actor: Actor, id: string, ifMatch: string | undefined): Promise<EmailWithAttempts> {
+    await this.change(actor, id, ifMatch, 'retryAsked', (tx) => this.emails.requeue(tx, id));
     await this.nudge([id]);
     return this.get(actor, id);
   }
 
-  async cancel(actor: Actor, id: string): Promise<EmailWithAttempts> {
-    await this.change(actor, id, 'cancelAsked', (tx) => this.emails.cancel(tx, id, `Cancelled by ${actor.name}.`));
+  async cancel(actor: Actor, id: string, ifMatch: string | undefined): Promise<EmailWithAttempts> {
+    await this.change(actor, id, ifMatch, 'cancelAsked', (tx) => this.emails.cancel(tx, id, `Cancelled by ${actor.name}.`));
     return this.get(actor, id);
   }
 
@@ -128,7 +130,11 @@ export class EmailsService {
     });
   }
 
-  private change(actor: Actor, id: string, outcome: 'retryAsked' | 'cancelAsked', write: (tx: Tx) => Promise<unknown>): Promise<EmailRow> {
+  private async withAttempts(tx: Tx, row: EmailRow): Promise<EmailWithAttempts> {
+    return { ...toEmail(row), attempts: (await this.emails.attempts(tx, row.id)).map(toAttempt) };
+  }
+
+  private change(actor: Actor, id: string, ifMatch: string | undefined, outcome: 'retryAsked' | 'cancelAsked', write: (tx: Tx) => Promise<unknown>): Promise<EmailRow> {
     return changeResource(this.db, actor, {
       type: 'email',
       id,
@@ -136,6 +142,7 @@ export class EmailsService {
         const row = await this.emails.lock(tx, id);
         if (row === null) throw notFound('e-mail', id);
         if (nextStatus(row.status, outcome) === null) throw notPossible(row.status, outcome);
+        if (ifMatch !== undefined) refuseStale({ ifMatch }, digestOf(await this.withAttempts(tx, row)));
         return row;
       },
       apply: async (tx) => {

@@ -35,3 +35,6 @@ export function statusesWith(outcome: EmailOutcome): EmailStatus[] {
 
 /** Whether an e-mail with this status waits for, or is in, an attempt. */
 export const isWaiting = (status: EmailStatus): boolean => NEXT[status].started !== undefined || status === 'sending';
+
+/** Whether what was queued came to an end, or to a plan for another time. */
+export const wasTried = ({ status }: { status: EmailStatus }): boolean => status !== 'queued' && status !== 'sending';

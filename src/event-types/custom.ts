@@ -7,6 +7,8 @@ import type { EventTypeWrite } from './event-types.contract.js';
 import type { EventTypeData, EventTypeRow } from './event-types.repository.js';
 
 const NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,99}$/;
+/** Paths of the API stand where the name would: /email-templates/preview is no template. */
+const RESERVED = new Set(['preview']);
 /** Filled in by Mailroom, so nobody else can require them or say what they are. */
 const FILLED_IN = new Set(['EventName', 'EventDisplayName', 'EventDescription', 'EventTimestamp']);
 const WORDS_OF_LIQUID = new Set(['true', 'false', 'nil', 'null', 'empty', 'blank', 'and', 'or', 'not', 'contains']);
@@ -24,6 +26,9 @@ export function definitionOf(name: string, write: EventTypeWrite, actor: Actor):
   if (!NAME.test(name)) {
     const message = 'must have 1 to 100 letters, digits, dots, hyphens and underscores, starting with a letter';
     throw new MailroomError('invalid', 'EVENT_TYPE_NAME_INVALID', `The name of an event type ${message}.`, [{ parameter: 'name', message }]);
+  }
+  if (RESERVED.has(name.toLowerCase())) {
+    throw new MailroomError('invalid', 'EVENT_TYPE_NAME_INVALID', `The name of an event type must not be ${name}: /v1/email-templates/preview is an operation.`, [{ parameter: 'name', message: `must not be ${name}` }]);
   }
   const { displayName = displayNameOf(name).slice(0, MAX_DISPLAY_NAME).trim(), category = 'Custom', description = '', level = levelOf(name) } = write;
   refuseSeveralLines({ displayName, category, description });

@@ -40,9 +40,10 @@ export class EventTypesController extends ApiController {
    * or with one of the same name that is gone, and adds at most 200. Its dry run tells how many subscriptions, and not which. Of built-in types nothing but `deliveryPolicy` can be changed, by an administrator (409 `EVENT_TYPE_BUILT_IN`).
    *
    * With `dryRun=true` nothing is changed; the answer lists what the change would break: templates that use a property that is gone or has another
-   * type, and the subscriptions whose mails would have blanks then.
-   * @param name Name of the event type: 1 to 100 letters, digits, dots, hyphens and underscores, starting with a letter. It must differ from others in more than case.
+   * type, and the subscriptions whose mails would have blanks then. With `If-None-Match: *` a type that is there already is left as it is (412).
+   * @param name Name of the event type: 1 to 100 letters, digits, dots, hyphens and underscores, starting with a letter. It must differ from others in more than case, and not be `preview`.
    * @example name "InvoicePaid"
+   * @param ifNoneMatch `*`: only add the type; when it is there already the answer is 412 and nothing is written.
    * @summary Add or replace an event type
    */
   @Put('{name}')
@@ -55,9 +56,10 @@ export class EventTypesController extends ApiController {
     @Body() body: EventTypeWrite,
     @Queries() query: DryRunQuery,
     @Header('If-Match') ifMatch?: string,
+    @Header('If-None-Match') ifNoneMatch?: string,
   ): Promise<EventTypeResource | EventTypeImpact> {
-    if (query.dryRun === true) return this.eventTypes.impactOfPut(req.user, name, body);
-    const { type, created } = await this.eventTypes.put(req.user, name, body, ifMatch);
+    if (query.dryRun === true) return this.eventTypes.impactOfPut(req.user, name, body, { ifMatch, ifNoneMatch });
+    const { type, created } = await this.eventTypes.put(req.user, name, body, { ifMatch, ifNoneMatch });
     return created ? this.made(201, `/v1/event-types/${type.name}`, type) : this.entity(type);
   }
 
@@ -75,7 +77,7 @@ export class EventTypesController extends ApiController {
   public async deleteEventType(@Request() req: ApiRequest, @Path() name: string, @Queries() query: DryRunQuery, @Header('If-Match') ifMatch?: string): Promise<EventTypeImpact | void> {
     if (query.dryRun === true) {
       this.setStatus(200);
-      return this.eventTypes.impactOfDelete(name);
+      return this.eventTypes.impactOfDelete(name, ifMatch);
     }
     await this.eventTypes.delete(req.user, name, ifMatch);
   }

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import { changeResource, refuseStale } from '../audit-log/change-resource.js';
+import { changeResource } from '../audit-log/change-resource.js';
 import type { Actor } from '../contract/actor.js';
 import { digestOf } from '../contract/etag.js';
 import { pageOf, sliceOf } from '../contract/page.js';
+import { type Preconditions, refuseStale } from '../contract/preconditions.js';
 import type { Database, Tx } from '../db/client.js';
 import { MailroomError, notFound } from '../errors.js';
 import { builtInEventTypes, type EventType } from './catalogue.js';
@@ -19,6 +20,8 @@ const MAX_OF_PUBLISHER = 200;
 /** Deleting a type may delete very many subscriptions with it. */
 const DELETION_MS = 120_000;
 const TYPE = 'eventType';
+
+const etagOfType = (type: EventTypeResource | null): string | null => (type === null ? null : digestOf(type));
 
 /** What a PUT asks for. */
 interface Definition {
@@ -51,11 +54,11 @@ export class EventTypesService {
   }
 
   /** Makes or replaces a type. The same definition again changes nothing, so a service may send its types at each start. */
-  async put(actor: Actor, name: string, write: EventTypeWrite, ifMatch: string | undefined): Promise<{ type: EventTypeResource; created: boolean }> {
+  async put(actor: Actor, name: string, write: EventTypeWrite, preconditions: Preconditions): Promise<{ type: EventTypeResource; created: boolean }> {
     const wanted = wantedOf(name, write, actor);
     const known = await this.current(name);
     if (known !== null && isSame(known, wanted)) {
-      refuseStale(ifMatch, digestOf(known));
+      refuseStale(preconditions, digestOf(known));
       await this.claim(actor, name);
       return { type: known, created: false };
     }
@@ -63,8 +66,8 @@ export class EventTypesService {
     const type = await changeResource<EventTypeResource, EventTypeResource | null>(this.db, actor, {
       type: TYPE,
       id: name,
-      ifMatch,
-      etag: (before) => (before === null ? null : digestOf(before)),
+      ...preconditions,
+      etag: etagOfType,
       describe,
       load: (tx) => this.lock(tx, name),
       apply: async (tx, before) => {
@@ -77,10 +80,11 @@ export class EventTypesService {
     return { type, created };
   }
 
-  /** What a PUT would do. */
-  async impactOfPut(actor: Actor, name: string, write: EventTypeWrite): Promise<EventTypeImpact> {
+  /** What a PUT would do, with the same preconditions. */
+  async impactOfPut(actor: Actor, name: string, write: EventTypeWrite, preconditions: Preconditions): Promise<EventTypeImpact> {
     const wanted = wantedOf(name, write, actor);
     const before = await this.current(name);
+    refuseStale(preconditions, etagOfType(before));
     const change = before === null ? 'create' : isSame(before, wanted) ? 'none' : 'update';
     if (change !== 'none') await this.refuse(this.db.prisma, actor, wanted, before);
     const impact = await impactOf(name, before, wanted.type, this.dependents);
@@ -88,10 +92,12 @@ export class EventTypesService {
     return { kind: 'impact', eventType: name, change, ...impact, ...(actor.role === 'publisher' && { subscriptions: [] }) };
   }
 
-  /** What a DELETE would do. */
-  async impactOfDelete(name: string): Promise<EventTypeImpact> {
+  /** What a DELETE would do, with the same precondition. */
+  async impactOfDelete(name: string, ifMatch: string | undefined): Promise<EventTypeImpact> {
     if (builtInEventTypes.has(name)) throw builtIn(name);
-    return { kind: 'impact', eventType: name, change: 'delete', ...(await impactOf(name, await this.get(name), null, this.dependents)) };
+    const before = await this.get(name);
+    refuseStale({ ifMatch }, etagOfType(before));
+    return { kind: 'impact', eventType: name, change: 'delete', ...(await impactOf(name, before, null, this.dependents)) };
   }
 
   /** Deletes a type with its template; subscriptions lose it, and those that ask for nothing else are deleted. */

@@ -2,17 +2,21 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import express, { type Express, type RequestHandler } from 'express';
 import type { JsonObject } from 'swagger-ui-express';
+import { digestOf } from '../contract/etag.js';
 import type { Logger } from '../logger.js';
 import { type AccessParts, identify } from './authentication.js';
 import { notFarTooLarge, onlyKnownType, readJson, uploads } from './body.js';
 import { ClientLimits } from './client-limits.js';
+import { crossOrigin } from './cross-origin.js';
 import { serveDocs } from './docs.js';
 import { RegisterRoutes } from './generated/routes.js';
 import type { HttpParts } from './ioc.js';
 import { onlyRead, refuseOtherMethods } from './methods.js';
 import { type OperationsParts, operationsRoutes } from './operations.js';
+import { answerNotModified, preconditions } from './preconditions.js';
 import { notFoundHandler, problemHandler } from './problem-handler.js';
 import { repairValidation } from './repair-validation.js';
+import { soundHead } from './request-head.js';
 import { requestLog } from './request-log.js';
 import { protectiveHeaders } from './protective-headers.js';
 import { wellFormedBody, wellFormedUrl } from './well-formed.js';
@@ -29,6 +33,8 @@ export type BareParts = OperationsParts & {
 export type AppParts = HttpParts & AccessParts & BareParts & {
   /** Requests a second for each key; null: no limit. */
   rateLimit: number | null;
+  /** Origins whose pages may call the API; `*`: any. */
+  corsOrigins: readonly string[];
 };
 
 /** The whole HTTP side of the API role. It never listens: `listen` does, and tests hand it to supertest. */
@@ -37,12 +43,13 @@ export function createApp(parts: AppParts): Express {
   const contract = JSON.parse(readFileSync(CONTRACT, 'utf8')) as JsonObject;
   const app = bareApp(parts);
   app.locals['parts'] = parts;
+  if (parts.corsOrigins.length > 0) app.use(['/v1', '/openapi.json'], crossOrigin(parts.corsOrigins));
   app.use(wellFormedUrl);
   serveContract(app, contract);
   app.use('/v1', noStore);
-  refuseOtherMethods(app, '/v1', contract['paths'] as Record<string, object>);
+  refuseOtherMethods(app, '/v1', contract['paths'] as Parameters<typeof refuseOtherMethods>[2]);
   // Nothing of a body is read for callers without a key.
-  app.use('/v1', identify(parts, new ClientLimits(parts.rateLimit)), onlyKnownType, notFarTooLarge, readJson, wellFormedBody);
+  app.use('/v1', identify(parts, new ClientLimits(parts.rateLimit)), preconditions, onlyKnownType, notFarTooLarge, readJson, wellFormedBody);
   RegisterRoutes(app, { multer: uploads });
   return closed(app, parts);
 }
@@ -56,9 +63,11 @@ function bareApp(parts: BareParts): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
+  answerNotModified(app);
   app.set('trust proxy', [...parts.trustedProxies]);
   app.use(requestLog(parts.logger, parts.answered));
   app.use(protectiveHeaders);
+  app.use(soundHead);
   app.use(operationsRoutes(parts));
   return app;
 }
@@ -71,7 +80,8 @@ function closed(app: Express, { logger }: { logger: Logger }): Express {
 
 function serveContract(app: Express, contract: JsonObject): void {
   const bytes = Buffer.from(JSON.stringify(contract)); // one for all answers, however many wait to be read
-  app.get('/openapi.json', (_req, res) => void res.type('json').send(bytes));
+  const headers = { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-cache', ETag: digestOf(contract) };
+  app.get('/openapi.json', (_req, res) => void res.set(headers).send(bytes));
   app.get('/', (_req, res) => res.redirect('/docs/'));
   app.all(['/openapi.json', '/'], onlyRead);
   serveDocs(app, contract);

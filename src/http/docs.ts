@@ -1,4 +1,4 @@
-import type { Express } from 'express';
+import express, { type Express } from 'express';
 import swaggerUi, { type JsonObject } from 'swagger-ui-express';
 import { onlyRead } from './methods.js';
 import { notFoundHandler } from './problem-handler.js';
@@ -12,9 +12,17 @@ const FILES = new Set([
 /** Serves the contract to read and to try out, at /docs/. */
 export function serveDocs(app: Express, contract: JsonObject): void {
   app.use('/docs', (req, res, next) => (FILES.has(req.path) ? onlyRead(req, res, next) : notFoundHandler(req, res, next)));
-  app.use('/docs', pageHeaders, swaggerUi.serve, swaggerUi.setup(contract, {
+  app.use('/docs', pageHeaders, revalidated().use(swaggerUi.serve, swaggerUi.setup(contract, {
     customSiteTitle: 'Mailroom',
     customCss: '.swagger-ui .topbar { display: none }',
     swaggerOptions: { persistAuthorization: true, displayRequestDuration: true, docExpansion: 'list', filter: true, tryItOutEnabled: true },
-  }));
+  })));
+}
+
+/** An application that has browsers keep what they were sent, and ask each time whether it is still that. */
+function revalidated(): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('etag', 'strong');
+  return app.use((_req, res, next) => void (res.set('Cache-Control', 'no-cache'), next()));
 }

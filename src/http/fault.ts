@@ -10,6 +10,8 @@ export interface Fault {
   code: string;
   detail: string;
   errors?: FieldError[];
+  /** When it is worth to send the same request again. */
+  retryAfterSeconds?: number | undefined;
 }
 
 /** A path that is there, but not for this method. The answer's Allow header says which it takes. */
@@ -30,6 +32,7 @@ const STATUS: Record<ErrorKind, number> = {
   stale: 412,
   tooLarge: 413,
   unsupportedMediaType: 415,
+  expectation: 417,
   keyReused: 422,
   tooMany: 429,
   unavailable: 503,
@@ -53,7 +56,7 @@ const INTERNAL: Fault = { status: 500, code: 'INTERNAL', detail: 'This is a faul
 
 /** What any error means to the caller. Texts of others' errors never come along: they tell of the inside, and not what to do. */
 export function faultOf(error: unknown): Fault {
-  if (error instanceof MailroomError) return { status: STATUS[error.kind], code: error.code, detail: error.message, errors: error.errors };
+  if (error instanceof MailroomError) return { status: STATUS[error.kind], code: error.code, detail: error.message, errors: error.errors, retryAfterSeconds: error.retryAfterSeconds };
   if (error instanceof ValidateError) return validationFault(toFieldErrors(error.fields));
   if (error instanceof MethodNotAllowed) return { status: 405, code: 'METHOD_NOT_ALLOWED', detail: error.message };
   if (isTransactionTimeout(error)) return TIMEOUT;

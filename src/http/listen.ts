@@ -16,7 +16,10 @@ const [HEAD_MS, REQUEST_MS, IDLE_MS, CHECK_MS] = [10_000, 60_000, 65_000, 2_000]
 
 /** Starts to listen. A port in use, or one that this account may not open, is a StartError of one line. */
 export async function listen(app: Express, host: string, port: number): Promise<Listener> {
-  const server = createServer({ keepAliveTimeout: IDLE_MS, headersTimeout: HEAD_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: CHECK_MS }, bounded(app));
+  const handler = bounded(app);
+  // An unknown expectation, or no host, is told by the application, which says what is wrong.
+  const server = createServer({ requireHostHeader: false, keepAliveTimeout: IDLE_MS, headersTimeout: HEAD_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: CHECK_MS }, handler);
+  server.on('checkExpectation', handler);
   server.on('clientError', answerBrokenRequest);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => reject(startError(cause, host, port)));

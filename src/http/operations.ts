@@ -21,7 +21,7 @@ export function operationsRoutes(parts: OperationsParts): Router {
   });
   router.get('/metrics', async (_req, res) => {
     const { contentType, text } = await parts.metrics();
-    res.set('Content-Type', contentType).send(text);
+    res.set({ 'Content-Type': contentType, 'Cache-Control': 'no-store' }).send(text);
   });
   router.all(['/health/live', '/health/ready', '/metrics'], onlyRead);
   return router;

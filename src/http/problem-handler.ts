@@ -14,6 +14,7 @@ const TITLES: Record<number, string> = {
   412: 'The resource has changed',
   413: 'The request is too large',
   415: 'This media type is not understood',
+  417: 'This expectation cannot be met',
   422: 'The Idempotency-Key was used for another request',
   429: 'There were too many requests',
   500: 'Mailroom failed',
@@ -34,7 +35,9 @@ export function problemHandler(logger: Logger): ErrorRequestHandler {
   };
 }
 
-function sendProblem(res: Response, { status, code, detail, errors }: Fault, url: string): void {
+const OUTAGE_SECONDS = 5;
+
+function sendProblem(res: Response, { status, code, detail, errors, retryAfterSeconds = status === 503 ? OUTAGE_SECONDS : undefined }: Fault, url: string): void {
   const problem: Problem = {
     type: `urn:mailroom:problem:${code}`,
     title: TITLES[status] ?? 'The request failed',
@@ -46,7 +49,7 @@ function sendProblem(res: Response, { status, code, detail, errors }: Fault, url
     requestId: res.locals['requestId'] as string,
   };
   if (status === 401) res.set('WWW-Authenticate', 'Bearer realm="mailroom"');
-  if (status === 503) res.set('Retry-After', '5');
+  if (retryAfterSeconds !== undefined) res.set('Retry-After', String(retryAfterSeconds));
   res.status(status).set({ 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' }).send(Buffer.from(JSON.stringify(problem)));
 }
 

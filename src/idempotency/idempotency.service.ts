@@ -5,7 +5,9 @@ import { MailroomError } from '../errors.js';
 import type { KeyRing } from '../secrets/key-ring.js';
 import type { IdempotencyClaim, IdempotencyRepository } from './idempotency.repository.js';
 
-const KEY = /^[\x21-\x7e]{1,255}$/;
+const BARE = /^[\x21-\x7e]{1,255}$/;
+/** A String of RFC 8941 §3.3.3, as draft-ietf-httpapi-idempotency-key-header-07 has the key. */
+const QUOTED = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/;
 
 export interface Answer<T> {
   response: T;
@@ -49,13 +51,16 @@ export class IdempotencyService {
 /** Bodies are compared by content: the order of properties does not matter. */
 export function claimOf(actor: Actor, operation: string, key: string | undefined, body: unknown): IdempotencyClaim | null {
   if (key === undefined) return null;
-  if (!KEY.test(key)) {
-    throw new MailroomError('invalid', 'IDEMPOTENCY_KEY_INVALID', 'An Idempotency-Key has 1 to 255 visible ASCII characters.', [
-      { parameter: 'Idempotency-Key', message: 'must have 1 to 255 visible ASCII characters' },
-    ]);
-  }
-  return { apiKeyId: actor.keyId, operation, key, body: canonicalJson(body) };
+  return { apiKeyId: actor.keyId, operation, key: keyOf(key), body: canonicalJson(body) };
+}
+
+/** The same key with quotes, as the draft has it, and without them, as many clients send it. */
+function keyOf(header: string): string {
+  const key = header.startsWith('"') ? QUOTED.exec(header)?.[1]?.replace(/\\(.)/g, '$1') : BARE.exec(header)?.[0];
+  if (key !== undefined && key.length > 0 && key.length <= 255) return key;
+  const message = 'must have 1 to 255 visible ASCII characters, or be a String of RFC 8941 with as many: "…", where only \\" and \\\\ are escaped';
+  throw new MailroomError('invalid', 'IDEMPOTENCY_KEY_INVALID', `An Idempotency-Key ${message}.`, [{ parameter: 'Idempotency-Key', message }]);
 }
 
 const inProgress = (key: string): MailroomError =>
-  new MailroomError('conflict', 'IDEMPOTENCY_KEY_IN_PROGRESS', `A request with the Idempotency-Key ${key} is being worked on. Repeat yours in a moment.`);
+  new MailroomError('conflict', 'IDEMPOTENCY_KEY_IN_PROGRESS', `A request with the Idempotency-Key ${key} is being worked on. Repeat yours in a moment.`, [], { retryAfterSeconds: 1 });

@@ -1,7 +1,8 @@
 import { Body, Get, Header, Path, Post, Produces, Queries, Request, Route, Security, SuccessResponse, Tags } from '@tsoa/runtime';
-import { type Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { ApiController, type ApiRequest } from '../contract/api-controller.js';
 import type { PageQuery } from '../contract/page.js';
+import { closeOf } from '../contract/prefer.js';
 import type { Uuid } from '../contract/scalars.js';
 import type { SmtpTest, SmtpTestPage, SmtpTestRequest } from './smtp-tests.contract.js';
 import type { SmtpTestsService } from './smtp-tests.service.js';
@@ -22,7 +23,7 @@ export class SmtpTestsController extends ApiController {
    * server took the mail: check that it is delivered. Follow the test at `Location`, or at its `stream`; with `Prefer: wait=30` the answer comes when
    * it has ended, at most 30 seconds later. 409 `SMTP_DISABLED` while the e-mail client is disabled and the request brings no settings.
    * @summary Test SMTP settings
-   * @param prefer `wait=N`: answer when the test has ended, at most N seconds (300) later (RFC 7240).
+   * @param prefer `wait=N`: answer when the test has ended, at most N seconds (300) later; `respond-async`: at once, as without either (RFC 7240).
    */
   @Post()
   @Security('apiKey', ['administrator'])
@@ -35,7 +36,8 @@ export class SmtpTestsController extends ApiController {
   ): Promise<SmtpTest> {
     const { response, replayed } = await this.tests.start(req.user, body, idempotencyKey);
     if (replayed) this.setHeader('Idempotency-Replayed', 'true');
-    return this.made(202, `/v1/smtp-tests/${response.id}`, await this.preferred(req, response, prefer));
+    const test = await this.preferred(req, prefer, { queued: response, read: () => this.tests.get(response.id), isDone: ({ finishedAt }) => finishedAt !== null });
+    return this.made(202, `/v1/smtp-tests/${response.id}`, test);
   }
 
   /**
@@ -67,24 +69,9 @@ export class SmtpTestsController extends ApiController {
   @Security('apiKey', ['administrator', 'auditor'])
   @Produces('text/event-stream')
   public async streamSmtpTest(@Request() req: ApiRequest, @Path() id: Uuid): Promise<Readable> {
-    const gone = closeOf(req);
-    const changes = await this.tests.watch(id, gone);
+    const changes = await this.tests.watch(id, closeOf(req));
     this.setHeader('Content-Type', 'text/event-stream; charset=utf-8');
     this.setHeader('X-Accel-Buffering', 'no'); // proxies that buffer would make a stream a lump
-    return eventStream(changes, req.res!);
+    return req.method === 'HEAD' ? Readable.from([]) : eventStream(changes, req.res!);
   }
-
-  private async preferred(req: ApiRequest, test: SmtpTest, prefer: string | undefined): Promise<SmtpTest> {
-    const seconds = /(?:^|[,\s])wait\s*=\s*"?(\d{1,4})"?(?:$|[,;\s])/i.exec(prefer ?? '')?.[1];
-    if (seconds === undefined) return test;
-    this.setHeader('Preference-Applied', `wait=${seconds}`);
-    return this.tests.waitFor(test.id, Number(seconds), closeOf(req));
-  }
-}
-
-/** Aborts when the caller goes away. */
-function closeOf(req: ApiRequest): AbortSignal {
-  const gone = new AbortController();
-  req.res!.on('close', () => gone.abort());
-  return gone.signal;
 }

@@ -12,8 +12,6 @@ import type { NewSmtpTest, SmtpTestRow, SmtpTestsRepository } from './smtp-tests
 /** Tells the workers that tests wait. Never fails: the rows are durable, the sweeper finds what a nudge missed. */
 type Nudge = (testId: string) => void;
 
-/** How long an answer may be held back, whatever `Prefer: wait` asks for. */
-export const LONGEST_WAIT_SECONDS = 300;
 const POLL_MS = 100;
 
 export class SmtpTestsService {
@@ -44,16 +42,6 @@ export class SmtpTestsService {
   async list(query: PageQuery): Promise<SmtpTestPage> {
     const slice = idSliceOf(query);
     return pageOf(await this.tests.list(slice), slice.limit, (row) => row.id, toSmtpTest);
-  }
-
-  /** The test as it is when it has ended, or after `seconds`, or when the caller is gone. */
-  async waitFor(id: string, seconds: number, signal: AbortSignal): Promise<SmtpTest> {
-    const deadline = Date.now() + Math.min(seconds, LONGEST_WAIT_SECONDS) * 1_000;
-    for (;;) {
-      const test = await this.get(id);
-      if (test.finishedAt !== null || Date.now() >= deadline || signal.aborted) return test;
-      await pause(POLL_MS);
-    }
   }
 
   /** Each change of the test as it comes: stages, addresses, and at last the whole test. Throws at once when there is no such test. */

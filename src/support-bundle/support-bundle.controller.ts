@@ -1,7 +1,7 @@
 import { Get, Queries, Request, Route, Security, SuccessResponse, Tags } from '@tsoa/runtime';
 import { ApiController, type ApiRequest } from '../contract/api-controller.js';
 import type { SupportBundleQuery } from './support-bundle.contract.js';
-import type { SupportBundleService } from './support-bundle.service.js';
+import { fileNameAt, type SupportBundleService } from './support-bundle.service.js';
 
 @Route('support-bundle')
 @Tags('Support')
@@ -21,9 +21,10 @@ export class SupportBundleController extends ApiController {
   @Security('apiKey', ['administrator', 'auditor'])
   @SuccessResponse(200, 'The ZIP file', 'application/zip')
   public async getSupportBundle(@Request() req: ApiRequest, @Queries() query: SupportBundleQuery): Promise<Buffer> {
-    const bundle = await this.bundles.prepare(query.days);
-    const response = req.res!.status(200).set({ 'Content-Type': 'application/zip', 'Content-Disposition': `attachment; filename="${bundle.fileName}"` });
-    await bundle.sendTo(response);
+    const now = new Date();
+    const bundle = req.method === 'HEAD' ? null : await this.bundles.prepare(now, query.days);
+    const response = req.res!.status(200).set({ 'Content-Type': 'application/zip', 'Content-Disposition': `attachment; filename="${fileNameAt(now)}"` });
+    await (bundle === null ? response.end() : bundle.sendTo(response));
     return undefined as never; // tsoa adds nothing to an answer that was sent; the type is for the contract
   }
 }

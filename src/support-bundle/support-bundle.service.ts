@@ -21,13 +21,15 @@ export interface SupportBundleParts {
 }
 
 export interface SupportBundle {
-  fileName: string;
   /**
    * Writes the ZIP and ends `destination`. When that fails half way `destination` is destroyed, which its reader notices, and the cause is
    * logged; never throws.
    */
   sendTo(destination: Writable): Promise<void>;
 }
+
+/** What a bundle of this moment is called. */
+export const fileNameAt = (now: Date): string => `mailroom-support-${now.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z.zip`;
 
 const DAY_MS = 86_400_000;
 const DEFAULT_DAYS = 2;
@@ -36,9 +38,8 @@ export class SupportBundleService {
   constructor(private readonly parts: SupportBundleParts) {}
 
   /** Reads everything but the logs, so that most of what can fail does so before anything is sent. */
-  async prepare(days = DEFAULT_DAYS): Promise<SupportBundle> {
+  async prepare(now: Date, days = DEFAULT_DAYS): Promise<SupportBundle> {
     const { sessionLogs, logger } = this.parts;
-    const now = new Date();
     const [versions, settings, counts] = await Promise.all([this.versions(now), this.settings(), this.counts(days)]);
     const entries = [
       { name: 'README.txt', content: () => readme(now, days) },
@@ -47,10 +48,7 @@ export class SupportBundleService {
       json('counts.json', counts),
       ...sessionLogFiles(sessionLogs, new Date(now.getTime() - days * DAY_MS), now, MAILROOM_VERSION),
     ];
-    return {
-      fileName: `mailroom-support-${now.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z.zip`,
-      sendTo: (destination) => pipeline(zipStream(entries, now), destination).catch((error: unknown) => tell(error, logger)),
-    };
+    return { sendTo: (destination) => pipeline(zipStream(entries, now), destination).catch((error: unknown) => tell(error, logger)) };
   }
 
   private async versions(now: Date): Promise<object> {

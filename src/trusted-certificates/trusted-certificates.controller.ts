@@ -1,4 +1,5 @@
 import { Body, Delete, FormField, Get, Header, Path, Post, Queries, Request, Response, Route, Security, SuccessResponse, Tags, UploadedFile } from '@tsoa/runtime';
+import { etagOfCertificate } from '../certificates/present.js';
 import { certificateBytes, uploadedBytes } from '../certificates/certificate-bytes.js';
 import { pointAtFile } from '../certificates/refusal.js';
 import { ApiController, type ApiRequest } from '../contract/api-controller.js';
@@ -66,8 +67,8 @@ export class TrustedCertificatesController extends ApiController {
   @Get('{id}')
   @Security('apiKey', ['administrator', 'auditor'])
   public async getTrustedCertificate(@Path() id: Uuid): Promise<TrustedCertificate> {
-    const { certificate, version } = await this.certificates.get(id);
-    return this.entity(certificate, version);
+    const versioned = await this.certificates.get(id);
+    return this.entity(versioned.certificate, etagOfCertificate(versioned));
   }
 
   /**
@@ -82,7 +83,7 @@ export class TrustedCertificatesController extends ApiController {
   }
 
   private async add(req: ApiRequest, bytes: Buffer, smtpPassword: string | null | undefined): Promise<AddedTrustedCertificate> {
-    const { certificate, version, created } = await this.certificates.add(req.user, bytes, smtpPassword);
-    return this.made(created ? 201 : 200, `/v1/trusted-certificates/${certificate.id}`, certificate, version);
+    const { certificate: { others, ...certificate }, version, created } = await this.certificates.add(req.user, bytes, smtpPassword);
+    return this.made(created ? 201 : 200, `/v1/trusted-certificates/${certificate.id}`, { ...certificate, others }, etagOfCertificate({ certificate, version }));
   }
 }

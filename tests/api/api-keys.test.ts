@@ -119,7 +119,8 @@ describe('expiry and last use', () => {
     expect(lastUsedAt!.getTime()).toBeGreaterThanOrEqual(before);
     const { body, headers } = await mailroom.as().get(`/v1/api-keys/${id}`).expect(200);
     expect(body).toMatchObject({ lastUsedAt: lastUsedAt!.toISOString() });
-    expect(headers['etag']).toBe(etag);
+    expect(headers['etag']).not.toBe(etag);
+    await mailroom.as().delete(`/v1/api-keys/${id}`).set('If-Match', etag!).expect(204);
   });
 });
 
@@ -153,12 +154,11 @@ describe('delete', () => {
     expectProblem(await mailroom.as().delete(`/v1/api-keys/${id}`), 404, 'NOT_FOUND');
   });
 
-  test.each([['another ETag', '"another"'], ['a weak one', 'W/TAG'], ['one without quotes', 'BARE'], ['none', '']])('with %s in If-Match is 412, and the key still works', async (_name, given) => {
+  test.each([['another ETag', '"another"'], ['a weak one', 'W/TAG'], ['none', '']])('with %s in If-Match is 412, and the key still works', async (_name, given) => {
     const { id, key } = await create('publisher');
     const etag = (await mailroom.as().get(`/v1/api-keys/${id}`)).headers['etag']!;
-    const ifMatch = given.replace('TAG', etag).replace('BARE', etag.replaceAll('"', ''));
-    const { errors } = expectProblem(await mailroom.as().delete(`/v1/api-keys/${id}`).set('If-Match', ifMatch), 412, 'PRECONDITION_FAILED');
-    expect(errors).toEqual([{ parameter: 'If-Match', message: expect.stringContaining(etag) }]);
+    const { errors } = expectProblem(await mailroom.as().delete(`/v1/api-keys/${id}`).set('If-Match', given.replace('TAG', etag)), 412, 'PRECONDITION_FAILED');
+    expect(errors).toEqual([{ parameter: 'If-Match', message: expect.stringContaining('at "1"') }]);
     await mailroom.as(key).get('/v1/events').expect(200);
     expect((await auditOf(mailroom, 'apiKey', id)).map(({ action }) => action)).toEqual(['create']);
   });

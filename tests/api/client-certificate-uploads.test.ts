@@ -41,7 +41,7 @@ describe('a file is installed', () => {
     const bytes = await packPkcs12({ keys: [key], certificates: [certificate, authority.intermediate], passphrase: 'geheim-päß' });
     const response = await file(bytes, 'name.p12').field('passphrase', 'geheim-päß').expect(201);
     expect(response.body).toMatchObject({ active: true, keyType: 'rsa2048', pem: chain, certificateRequestId: null });
-    expect(response.headers).toMatchObject({ location: `${PATH}/${response.body.id}`, etag: expect.stringMatching(/^"\d+"$/) });
+    expect(response.headers).toMatchObject({ location: `${PATH}/${response.body.id}`, etag: expect.stringMatching(/^"\d+\.[\w-]{22}"$/) });
     expect((await mailroom.as().get(response.headers['location']!).expect(200)).body).toEqual(response.body);
   });
 

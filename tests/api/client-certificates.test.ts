@@ -62,7 +62,7 @@ describe('a certificate that was issued for a request', () => {
       installedAt, installedBy: 'MAILROOM_ADMIN_KEY', activatedAt, activatedBy: 'MAILROOM_ADMIN_KEY', replacedAt: null,
     });
     expect(Math.abs(Date.parse(activatedAt) - Date.parse(installedAt))).toBeLessThan(60_000);
-    expect(response.headers).toMatchObject({ location: `${PATH}/${id}`, etag: expect.stringMatching(/^"\d+"$/) });
+    expect(response.headers).toMatchObject({ location: `${PATH}/${id}`, etag: expect.stringMatching(/^"\d+\.[\w-]{22}"$/) });
     const read = await mailroom.as().get(response.headers['location']!).expect(200);
     expect(read.body).toEqual(response.body);
     expect(read.headers['etag']).toBe(response.headers['etag']);

@@ -149,7 +149,7 @@ describe('read', () => {
       eventType, displayName, category: expect.any(String), level, subject: expect.stringContaining(displayName), textBody: expect.stringContaining('EventTimestamp'), htmlBody: expect.stringMatching(/^<!doctype html>/i),
       replyTo: null, isModified: false, warnings: [], updatedAt: null, updatedBy: null,
     });
-    expect(etag).toMatch(/^"[\w-]{22}"$/);
+    expect(etag).toMatch(/^"[\w-]{22}\.[\w-]{22}"$/);
     expect((await read(`${PATH}/${eventType}`)).etag).toBe(etag);
   });
 

@@ -52,7 +52,10 @@ describe('the same key and body', () => {
     const accepted = answers.filter(({ status }) => status === 202);
     expect(new Set(accepted.map(({ body }) => (body as { id: string }).id)).size).toBe(1);
     expect(accepted.filter(({ headers }) => headers['idempotency-replayed'] === undefined)).toHaveLength(1);
-    for (const answer of answers.filter(({ status }) => status !== 202)) expectProblem(answer, 409, 'IDEMPOTENCY_KEY_IN_PROGRESS');
+    for (const answer of answers.filter(({ status }) => status !== 202)) {
+      expectProblem(answer, 409, 'IDEMPOTENCY_KEY_IN_PROGRESS');
+      expect(answer.headers['retry-after']).toBe('1');
+    }
     expect((await post('key-1')).body).toEqual(accepted[0]!.body);
   });
 });

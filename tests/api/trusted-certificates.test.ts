@@ -52,10 +52,10 @@ describe('add', () => {
       keyType: 'ecP256', subjectAltNames: [], keyUsage: ['keyCertSign'], extendedKeyUsage: [], chainsToTrustedRoot: true,
       pem: authority.root, createdAt, createdBy: 'MAILROOM_ADMIN_KEY', others: [],
     });
-    expect(response.headers).toMatchObject({ location: `${PATH}/${id}`, etag: '"1"' });
+    expect(response.headers).toMatchObject({ location: `${PATH}/${id}`, etag: expect.stringMatching(/^"1\./) });
     const read = await mailroom.as().get(response.headers['location']!).expect(200);
     expect(read.body).toEqual(resourceOf(response.body as AddedTrustedCertificate));
-    expect(read.headers['etag']).toBe('"1"');
+    expect(read.headers['etag']).toBe(response.headers['etag']);
     expect(await list()).toEqual({ items: [read.body], nextCursor: null });
   });
 
@@ -89,7 +89,7 @@ describe('add', () => {
     const response = await post(authority.intermediate + authority.root + third).expect(201);
     const { others, ...first } = response.body as AddedTrustedCertificate;
     expect([first, ...others].map(({ subject }) => subject)).toEqual(['CN=Test Issuing CA', 'CN=Test Root', 'CN=Third CA']);
-    expect(response.headers).toMatchObject({ location: `${PATH}/${first.id}`, etag: '"1"' });
+    expect(response.headers).toMatchObject({ location: `${PATH}/${first.id}`, etag: expect.stringMatching(/^"1\./) });
     for (const one of [first, ...others]) expect((await mailroom.as().get(`${PATH}/${one.id}`).expect(200)).body).toEqual(one);
     expect((await list()).items).toHaveLength(3);
   });
@@ -101,7 +101,7 @@ describe('what is here already', () => {
     const [rowsBefore, versionBefore] = [await rows().findMany(), await version()];
     const again = await post(base64(derOf(authority.root))).expect(200);
     expect(again.body).toEqual(first);
-    expect(again.headers).toMatchObject({ location: `${PATH}/${first.id}`, etag: '"1"' });
+    expect(again.headers).toMatchObject({ location: `${PATH}/${first.id}`, etag: expect.stringMatching(/^"1\./) });
     expect(await rows().findMany()).toEqual(rowsBefore);
     expect(await version()).toBe(versionBefore);
     expect(await auditOf(mailroom, 'trustedCertificate')).toHaveLength(1);

@@ -142,17 +142,43 @@ describe('what is odd gets its answer, and the connection goes on where it says 
   });
 
   test.each<[string, string]>([
-    ['no host', 'GET /health/live HTTP/1.1\r\n\r\n'],
     ['HTTP/1.0', 'GET /health/live HTTP/1.0\r\n\r\n'],
     ['HTTP/0.9', 'GET /health/live\r\n\r\n'],
     ['lines that end with LF alone', 'GET /health/live HTTP/1.1\nHost: x\n\n'],
     ['a header that goes on in the next line', get('/health/live', ['Host: x', 'X-Long: a', '  b'])],
-    ['an expectation that nobody knows', get('/health/live', ['Host: x', 'Expect: the-unexpected'])],
     ['a tunnel', 'CONNECT 127.0.0.1:25 HTTP/1.1\r\nHost: x\r\n\r\n'],
     ['bytes that are no ASCII in the path', get('/v1/\u00e4\u00ff')],
   ])('%s: an answer, or the end of the connection', async (_name, bytes) => {
     const { answers } = await exchange(mailroom().url, bytes);
     expect(answers.length).toBeLessThanOrEqual(1);
+  });
+
+  test.each<[string, string[], number, string]>([
+    ['no host', ['X-Text: x'], 400, 'HOST_INVALID'],
+    ['two hosts', ['Host: x', 'Host: y'], 400, 'HOST_INVALID'],
+    ['the same host twice', ['Host: x', 'Host: x'], 400, 'HOST_INVALID'],
+    ['a host with a path', ['Host: x/y'], 400, 'HOST_INVALID'],
+    ['a host with a space', ['Host: x y'], 400, 'HOST_INVALID'],
+    ['an expectation that nobody knows', ['Host: x', 'Expect: the-unexpected'], 417, 'EXPECTATION_UNKNOWN'],
+  ])('%s is told', async (_name, headers, status, code) => {
+    for (const path of ['/health/live', '/v1/events']) {
+      const { answers: [answer], usable } = await exchange(mailroom().url, get(path, [...headers, key]));
+      expect([answer!.status, codeOf(answer!), usable]).toEqual([status, code, status !== 417]);
+      expect(JSON.parse(answer!.body)).toMatchObject({ instance: path, requestId: answer!.headers['x-request-id'] });
+    }
+  });
+
+  test.each(['Host:', 'Host: [::1]:8080', 'Host: mailroom.example.com:', 'HOST: x_y'])('%s is a host', async (header) => {
+    expect((await exchange(mailroom().url, get('/health/live', [header]))).answers.map(({ status }) => status)).toEqual([200]);
+  });
+
+  test('who asks before sending a body is told to go on', async () => {
+    const client = await RawClient.open(mailroom().url);
+    client.send(event([`Content-Length: ${BODY.length}`, 'Expect: 100-continue'], ''));
+    await client.answer();
+    client.send(BODY);
+    expect([(await client.answer(0))!.status, (await client.answer(1))!.status]).toEqual([100, 202]);
+    client.socket.destroy();
   });
 
   test('a body that is longer than its length: its beginning is no event', async () => {

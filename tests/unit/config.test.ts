@@ -25,7 +25,7 @@ const faultOf = (env: Record<string, string>): Error => {
 
 test('with no variable at all everything has its default', () => {
   expect(read()).toEqual({
-    role: 'all', host: '127.0.0.1', port: 8080, listens: true, dataDir: resolve('.mailroom'), databaseUrl: null, redisUrl: null, adminKey: null, secretKeys: [], secretKeyFile: null, auditRetentionDays: null, rateLimit: null, trustedProxies: [],
+    role: 'all', host: '127.0.0.1', port: 8080, listens: true, dataDir: resolve('.mailroom'), databaseUrl: null, redisUrl: null, adminKey: null, secretKeys: [], secretKeyFile: null, auditRetentionDays: null, rateLimit: null, corsOrigins: [], trustedProxies: [],
     retentionDays: 30, retryBaseMs: 30_000, extraCertificates: null, logLevel: 'info', logFormat: 'json', worker: expect.stringMatching(/^.+:\d+$/), unknownVariables: [], smtpDenyNetworks: DEFAULT_DENY_NETWORKS,
   });
 });
@@ -56,6 +56,8 @@ describe('taken', () => {
     [{ MAILROOM_SECRET_KEY: ` ${'n'.repeat(16)} , ${'o'.repeat(16)},` }, { secretKeys: ['n'.repeat(16), 'o'.repeat(16)] }],
     [{ MAILROOM_RETRY_BASE_MS: '1' }, { retryBaseMs: 1 }],
     [{ MAILROOM_RETENTION_DAYS: '1' }, { retentionDays: 1 }],
+    [{ MAILROOM_CORS_ORIGINS: '*' }, { corsOrigins: ['*'] }],
+    [{ MAILROOM_CORS_ORIGINS: ' https://console.example.com , http://localhost:5173,http://[::1]:8080' }, { corsOrigins: ['https://console.example.com', 'http://localhost:5173', 'http://[::1]:8080'] }],
     [{ MAILROOM_LOG_LEVEL: 'silent' }, { logLevel: 'silent' }],
     [{ MAILROOM_LOG_FORMAT: 'pretty' }, { logFormat: 'pretty' }],
   ])('%j', (env, expected) => {
@@ -108,6 +110,7 @@ describe('refused in one line that names the variable, and shows no secret', () 
     ['PORT', '65536'], ['PORT', '-1'], ['PORT', '80a'], ['PORT', '8080.0'], ['PORT', '1e3'], ['PORT', '0x50'], ['PORT', '/tmp/socket'],
     ['MAILROOM_RETENTION_DAYS', '0'], ['MAILROOM_RETENTION_DAYS', '3651'],
     ['MAILROOM_RETRY_BASE_MS', '0'], ['MAILROOM_RETRY_BASE_MS', '86400001'], ['MAILROOM_RETRY_BASE_MS', '30s'], ['MAILROOM_RETRY_BASE_MS', '99999999999999999999'],
+    ...['https://a.example/', 'https://A.example', 'https://a.example/path', 'https://a.example:443', 'a.example', 'null', '*,https://a.example', 'https://*.example', 'https://u:geheim@a.example', 'ftp://a.example', 'https://a.example,', ',', 'https://a.example?x=1'].map((value): [string, string] => ['MAILROOM_CORS_ORIGINS', value]),
     ['MAILROOM_LOG_LEVEL', 'verbose'], ['MAILROOM_LOG_FORMAT', 'xml'],
     ['DATABASE_URL', 'mysql://u:geheim@db/x'], ['DATABASE_URL', 'geheim'], ['DATABASE_URL', 'u:geheim@db'], ['DATABASE_URL', 'postgres://u:geheim@db:port/x'],
     ['REDIS_URL', 'http://:geheim@cache'], ['REDIS_URL', 'geheim:6379'],
