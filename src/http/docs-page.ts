@@ -61,28 +61,45 @@ const FAVICON = `data:image/svg+xml,${encodeURIComponent(
 /** Less room for what is said once, more for an answer; the same problem is not shown ten times for each operation. */
 const STYLE = `
 html.dark-mode { color-scheme: dark }
+html:not(.dark-mode) .swagger-ui .info a { color: #1d5fb8 }
+html:not(.dark-mode) .swagger-ui .btn.authorize { border-color: #1b7a4d; color: #1b7a4d }
+html:not(.dark-mode) .swagger-ui .btn.authorize svg { fill: #1b7a4d }
 @media (prefers-color-scheme: dark) { body { background: #1c2022 } }
 .swagger-ui .topbar { display: none }
 .swagger-ui .info { margin: 24px 0 8px }
 .swagger-ui .scheme-container { margin: 0; padding: 12px 0 }
+.swagger-ui .parameters-col_description input[type="text"] { width: 100%; max-width: 30em }
 .swagger-ui .filter .operation-filter-input { width: 100%; margin: 12px 0 }
 .swagger-ui .live-responses-table .highlight-code > .microlight { max-height: 75vh }
 .swagger-ui .response-col_links { display: none }
 .swagger-ui .responses-table:not(.live-responses-table) .response:is([data-code^="4"], [data-code^="5"]):not([data-code="400"]) :is(.response-controls, .model-example, .headers-wrapper) { display: none }
 `;
 
-/** What these functions need of the browser, where they run: swagger-ui-express writes them into the page's script. */
-declare const window: { addEventListener(type: 'hashchange', listen: () => void): void; location: { hash: string }; ui: { layoutActions: { parseDeepLinkHash(hash: string): void } } };
-declare const document: { getElementById(id: string): { scrollIntoView(): void; querySelector(selector: string): { focus(): void } | null } | null };
+/** What this function needs of the browser, where it runs: swagger-ui-express writes it into the page's script. */
+interface Block { scrollIntoView(): void; querySelector(selector: string): { focus(): void } | null }
+interface Click { target: { closest(selector: string): { hash: string } | null }; preventDefault(): void }
+declare const window: { addEventListener(type: 'popstate', listen: () => void): void; location: { hash: string } };
+declare const document: { getElementById(id: string): Block | null; addEventListener(type: 'click', listen: (event: Click) => void): void };
+declare const ui: { layoutActions: { parseDeepLinkHash(hash: string): void; show(thing: string[], shown: boolean): void } };
 
-/** Follows a link to an operation, and the browser's own buttons, without loading the page again. */
+/** Swagger UI looks at the address once, when it is loaded. This follows a link of the first steps, and the browser's Back, to the operation. */
 function followLinks(): void {
-  window.addEventListener('hashchange', () => {
-    window.ui.layoutActions.parseDeepLinkHash(window.location.hash);
-    const block = document.getElementById(`operations${decodeURIComponent(window.location.hash.slice(1)).replaceAll('/', '-').replaceAll(' ', '_')}`);
+  const blockOf = (path: string): Block | null => document.getElementById(`operations${path.replaceAll('/', '-').replaceAll(' ', '_')}`);
+  const goTo = (block: Block | null): void => {
     block?.scrollIntoView();
     block?.querySelector('.opblock-summary-control')?.focus();
+  };
+  document.addEventListener('click', (event) => {
+    const link = event.target.closest('.info a[href^="#/"]');
+    if (link === null) return;
+    event.preventDefault();
+    const path = decodeURIComponent(link.hash.slice(1));
+    const block = blockOf(path);
+    if (block === null) ui.layoutActions.parseDeepLinkHash(`#${path}`); // its tag is closed
+    else ui.layoutActions.show(['operations', ...path.slice(1).split('/')], true);
+    goTo(block);
   });
+  window.addEventListener('popstate', () => goTo(blockOf(decodeURIComponent(window.location.hash.slice(1)))));
 }
 
 export const PAGE: SwaggerUiOptions = {
