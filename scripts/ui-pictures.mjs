@@ -11,13 +11,13 @@ import { makeDataFolder, removeDataFolder, Service } from './demo/service.mjs';
 import { BROWSER_FLAGS, firstSteps, SwaggerUi } from './swagger-ui.mjs';
 
 const FOLDER = fileURLToPath(new URL('../docs/images/', import.meta.url));
-const VIEW = { viewport: { width: 960, height: 1_400 }, deviceScaleFactor: 1.5, colorScheme: 'light' };
+const VIEW = { viewport: { width: 820, height: 1_400 }, deviceScaleFactor: 1.5, colorScheme: 'light' };
 /** A picture is of what was asked for and of the answer. The key, in the curl command, is not for it. */
 const ONLY_THE_ANSWER = `
-  .opblock-description-wrapper, .opblock-section, .execute-wrapper, .btn-group, .opblock-section-header, .responses-inner > div > div > :not(h4, .live-responses-table),
-  .responses-inner > div > h4:last-of-type, .responses-inner > div > .responses-table:not(.live-responses-table), .copy-to-clipboard, .download-contents,
+  .opblock-section, .opblock-description-wrapper, .execute-wrapper, .btn-group, .opblock-section-header, .responses-inner > h4, .responses-inner > div > h4:not(:has(+ .live-responses-table)),
+  .responses-inner > div > div > :not(h4, .live-responses-table), .responses-table:not(.live-responses-table), .copy-to-clipboard, .download-contents,
   .live-responses-table .response-col_description > div:not(:first-child), .authorization__btn, .opblock-control-arrow { display: none !important }
-  .swagger-ui .live-responses-table .highlight-code > .microlight { max-height: 760px; overflow: hidden }
+  .swagger-ui .live-responses-table .highlight-code > .microlight { max-height: 560px; overflow: hidden }
 `;
 
 const stops = [];
@@ -45,7 +45,7 @@ async function startMailroom() {
 
 async function startBrowser() {
   const executablePath = process.env.CHROMIUM ?? execFileSync('which', ['chromium'], { encoding: 'utf8' }).trim();
-  const browser = await chromium.launch({ executablePath, args: [...BROWSER_FLAGS, '--font-render-hinting=none'] });
+  const browser = await chromium.launch({ executablePath, args: [...BROWSER_FLAGS, '--font-render-hinting=none', '--disable-lcd-text'] });
   stops.push(() => browser.close());
   return browser;
 }
@@ -65,7 +65,6 @@ async function takePictures() {
   const port = await startMailServer();
   const { url, key } = await startMailroom();
   const ui = await SwaggerUi.open(await startBrowser(), url, VIEW);
-  await ui.page.screenshot({ path: path.join(FOLDER, 'swagger-start.png'), clip: { x: 0, y: 0, width: 960, height: 720 } });
   await ui.authorize(key);
   await firstSteps.setMailServer(ui, port);
   await picture('smtp-test', await firstSteps.testMailServer(ui), key);
