@@ -17,7 +17,7 @@ const ONLY_THE_ANSWER = `
   .opblock-section, .opblock-description-wrapper, .execute-wrapper, .btn-group, .opblock-section-header, .responses-inner > h4, .responses-inner > div > h4:not(:has(+ .live-responses-table)),
   .responses-inner > div > div > :not(h4, .live-responses-table), .responses-table:not(.live-responses-table), .copy-to-clipboard, .download-contents,
   .live-responses-table .response-col_description > div:not(:first-child), .authorization__btn, .opblock-control-arrow { display: none !important }
-  .swagger-ui .live-responses-table .highlight-code > .microlight { max-height: 560px; overflow: hidden }
+  .swagger-ui .live-responses-table .highlight-code > .microlight { max-height: 900px !important; overflow: hidden }
 `;
 
 const stops = [];
