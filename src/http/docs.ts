@@ -1,17 +1,23 @@
+<<<<<<< HEAD
 import express, { type Express } from 'express';
+=======
+import type { Express, RequestHandler } from 'express';
+>>>>>>> 839426dcd8f37c71aee1e946813b3eabd9cd5933
 import swaggerUi, { type JsonObject } from 'swagger-ui-express';
+import { forReading, PAGE } from './docs-page.js';
 import { onlyRead } from './methods.js';
 import { notFoundHandler } from './problem-handler.js';
 import { pageHeaders } from './protective-headers.js';
 
 /** What the page is made of. Its package brings more: an example page for another API, source maps, and a page for each name it does not know. */
-const FILES = new Set([
-  '/', '/swagger-ui-init.js', '/swagger-ui.css', '/swagger-ui-bundle.js', '/swagger-ui-standalone-preset.js', '/favicon-16x16.png', '/favicon-32x32.png',
-]);
+const FILES = new Set(['/', '/swagger-ui-init.js', '/swagger-ui.css', '/swagger-ui-bundle.js', '/swagger-ui-standalone-preset.js']);
 
 /** Serves the contract to read and to try out, at /docs/. */
 export function serveDocs(app: Express, contract: JsonObject): void {
+  // Without it phones show the page as wide as on a desk, and tiny.
+  const html = swaggerUi.generateHTML(forReading(contract), PAGE).replace('<head>', '<head>\n  <meta name="viewport" content="width=device-width, initial-scale=1">');
   app.use('/docs', (req, res, next) => (FILES.has(req.path) ? onlyRead(req, res, next) : notFoundHandler(req, res, next)));
+<<<<<<< HEAD
   app.use('/docs', pageHeaders, revalidated().use(swaggerUi.serve, swaggerUi.setup(contract, {
     customSiteTitle: 'Mailroom',
     customCss: '.swagger-ui .topbar { display: none }',
@@ -25,4 +31,8 @@ function revalidated(): Express {
   app.disable('x-powered-by');
   app.set('etag', 'strong');
   return app.use((_req, res, next) => void (res.set('Cache-Control', 'no-cache'), next()));
+=======
+  const page: RequestHandler = (_req, res) => void res.type('html').send(html);
+  app.use('/docs', pageHeaders, swaggerUi.serve, page);
+>>>>>>> 839426dcd8f37c71aee1e946813b3eabd9cd5933
 }
