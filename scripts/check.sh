@@ -23,6 +23,7 @@ tests() {
 
 step 'contract and generated code' node scripts/generate-prisma.mjs
 step 'openapi/openapi.json is what the code generates' node scripts/generate-api.mjs --check
+step 'openapi/client is what the contract gives' node scripts/generate-sdk.mjs --check
 step 'types' npx --no-install tsc --noEmit -p tsconfig.test.json
 step 'lint' npx --no-install eslint .
 step 'imports: direction and cycles' npx --no-install depcruise --config .dependency-cruiser.cjs src
