@@ -34,7 +34,7 @@ test('an event becomes a mail', async () => {
   const event = await waitFor(() => mailroom.sdk.getEvent({ path: { id } }), ({ emails }) => emails.sent === 1);
   expect(event.type).toBe('PasswordCheckFailed');
   const [email] = (await mailroom.sdk.listEmails({ query: { eventId: id } })).items;
-  expect(email).toMatchObject({ status: 'sent', toAddress: 'alice@example.com', createdAt: expect.stringMatching(/^\d{4}-.*Z$/) });
+  expect(email).toMatchObject({ status: 'sent', to: 'alice@example.com', createdAt: expect.stringMatching(/^\d{4}-.*Z$/) });
   expect(sink.mails.map(({ to }) => to)).toEqual([['alice@example.com']]);
 });
 

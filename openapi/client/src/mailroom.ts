@@ -66,8 +66,8 @@ function clientOf({ baseUrl, apiKey, retry = {}, fetch = globalThis.fetch }: Mai
 
 /** People copy the address from a browser, from the contract, or from a line that ends with a slash. */
 function versioned(baseUrl: string): string {
-  const url = new URL(baseUrl);
-  if (!/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') throw new TypeError(`baseUrl ${baseUrl} is not the address of a Mailroom, such as https://mailroom.example.com`);
+  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') throw new TypeError(`baseUrl ${baseUrl} is not the address of a Mailroom, such as https://mailroom.example.com`);
   return `${url.origin}${url.pathname.replace(/\/+$/, '').replace(/\/v1$/, '')}/v1`;
 }
 

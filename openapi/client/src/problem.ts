@@ -56,7 +56,7 @@ function unexpected(status: number, headers: Headers): string {
 
 /** fetch() only says "fetch failed"; why is in its cause. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  return cause instanceof Error && cause.message !== '' ? `${error.message}: ${cause.message}` : error.message;
+  const { message = String(error), cause } = error as Partial<Error> & { cause?: { message?: string; code?: string } };
+  const reason = cause?.message || cause?.code; // of several addresses there is a code only
+  return reason ? `${message}: ${reason}` : message;
 }
