@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint';
 const NODE_GLOBALS = ['process', 'console', 'URL', 'WebAssembly', 'Buffer', 'module', 'globalThis', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'fetch', 'AbortController', 'AbortSignal', 'performance'];
 
 export default tseslint.config(
-  { ignores: ['dist/', '.dist-new/', '.dist-old/', 'src/db/generated/', 'src/http/generated/', 'coverage/', '.mailroom/'] },
+  { ignores: ['**/dist/', '.dist-new/', '.dist-old/', 'src/db/generated/', 'src/http/generated/', 'openapi/client/src/generated/', 'coverage/', '.mailroom/'] },
   js.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked.map((config) => ({ ...config, files: ['**/*.ts'] })),
   {

@@ -25,6 +25,7 @@ step 'contract and generated code' node scripts/generate-prisma.mjs
 step 'openapi/openapi.json is what the code generates' node scripts/generate-api.mjs --check
 step 'contract: Spectral (OpenAPI, OWASP, and our own rules)' npx --no-install spectral lint openapi/openapi.json --fail-severity=warn --quiet
 step 'contract: Redocly' env REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --no-install redocly lint openapi/openapi.json
+step 'openapi/client is what the contract gives' node scripts/generate-sdk.mjs --check
 step 'types' npx --no-install tsc --noEmit -p tsconfig.test.json
 step 'lint' npx --no-install eslint .
 step 'imports: direction and cycles' npx --no-install depcruise --config .dependency-cruiser.cjs src

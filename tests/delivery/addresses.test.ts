@@ -8,7 +8,6 @@ import { RelaySessions } from '../../src/emails/relay-sessions.js';
 import { SmtpFailure } from '../../src/smtp/failure.js';
 import { Transcript } from '../../src/smtp/transcript.js';
 import type { Relay } from '../../src/smtp-settings/relay.js';
-import { expectProblem } from '../api/expect-problem.js';
 import { type DnsServer, startDnsServer, type Zone } from '../setup/dns-server.js';
 import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
 import { type SinkOptions, type SmtpSink, startSmtpSink } from '../setup/smtp-servers.js';
@@ -253,31 +252,31 @@ describe('the memory of dead addresses', () => {
 onLinux('deliveries', () => {
   let mailroom: TestMailroom;
   const settings = (port: number, overrides: object = {}) =>
-    mailroom.as().put('/v1/smtp-settings', { serverAddress: 'mail.test', port, security: 'none', senderAddress: 'mailroom@example.com', ...overrides });
-  const publish = async (): Promise<string> => (await mailroom.as().post('/v1/events', { type: 'PasswordCheckFailed' }).expect(202)).body.id as string;
-  const emailOf = async (eventId: string) => (await mailroom.as().get(`/v1/emails?eventId=${eventId}`).expect(200)).body.items[0] as { id: string; status: string } | undefined;
+    mailroom.sdk.putSmtpSettings({ body: { serverAddress: 'mail.test', port, security: 'none', senderAddress: 'mailroom@example.com', ...overrides } });
+  const publish = async (): Promise<string> => (await mailroom.sdk.publishEvent({ body: { type: 'PasswordCheckFailed' } })).id;
+  const emailOf = async (eventId: string) => (await mailroom.sdk.listEmails({ query: { eventId } })).items[0] as { id: string; status: string } | undefined;
   const attemptsAt = async (eventId: string, status: string): Promise<object[]> => {
     const email = await waitFor(() => emailOf(eventId), (one) => one?.status === status, 25_000);
-    return (await mailroom.as().get(`/v1/emails/${email!.id}`).expect(200)).body.attempts as object[];
+    return (await mailroom.sdk.getEmail({ path: { id: email!.id } })).attempts;
   };
   const start = async (zone: Zone, env: Record<string, string> = {}): Promise<void> => {
     mailroom = await startMailroom({ env });
     closers.push(() => mailroom.close());
     dns.zone = zone;
-    await mailroom.as().put('/v1/dns-settings', { servers: [dns.address] }).expect(200);
-    await mailroom.as().post('/v1/subscriptions', { emailAddress: 'alice@example.com', eventTypes: ['PasswordCheckFailed'] }).expect(201);
+    await mailroom.sdk.putDnsSettings({ body: { servers: [dns.address] } });
+    await mailroom.sdk.createSubscription({ body: { emailAddress: 'alice@example.com', eventTypes: ['PasswordCheckFailed'] } });
   };
 
   test('the attempt tells which address took the mail and what went wrong before; a change of the DNS servers applies at once', async () => {
     const server = await sink();
     await start({ 'mail.test': { A: ['127.0.0.2', '127.0.0.1'] } });
-    await settings(server.port).expect(200);
+    await settings(server.port);
     const [attempt] = await attemptsAt(await publish(), 'sent');
     expect(attempt).toMatchObject({ outcome: 'sent', address: '127.0.0.1', code: null, message: expect.stringMatching(/^127\.0\.0\.1 took the mail\. Before: mail\.test \(127\.0\.0\.2, port \d+\) refused the connection\.$/) });
     const elsewhere = await startDnsServer({ 'other.test': { A: ['127.0.0.1'] } });
     closers.push(() => elsewhere.close());
-    await mailroom.as().put('/v1/dns-settings', { servers: [elsewhere.address] }).expect(200);
-    await settings(server.port, { serverAddress: 'other.test' }).expect(200);
+    await mailroom.sdk.putDnsSettings({ body: { servers: [elsewhere.address] } });
+    await settings(server.port, { serverAddress: 'other.test' });
     await attemptsAt(await publish(), 'sent');
     expect(server.mails).toHaveLength(2);
     expect(elsewhere.queries).toContain('other.test A');
@@ -286,19 +285,19 @@ onLinux('deliveries', () => {
   test('mail that waits because of DNS goes out when the DNS settings are corrected', async () => {
     const server = await sink();
     await start({});
-    await settings(server.port).expect(200);
+    await settings(server.port);
     const event = await publish();
     const [attempt] = await attemptsAt(event, 'deferred');
     expect(attempt).toMatchObject({ stage: 'connect', code: 'DNS_NOT_FOUND', address: null, hint: expect.stringContaining(dns.address) });
     const right = await startDnsServer({ 'mail.test': { A: ['127.0.0.1'] } });
     closers.push(() => right.close());
-    await mailroom.as().put('/v1/dns-settings', { servers: [right.address] }).expect(200);
+    await mailroom.sdk.putDnsSettings({ body: { servers: [right.address] } });
     await attemptsAt(event, 'sent');
   });
 
   test('a DNS server that hangs ends the attempt in time', async () => {
     await start({ 'mail.test': 'silence' });
-    await settings(25).expect(200);
+    await settings(25);
     const startedAt = Date.now();
     const [attempt] = await attemptsAt(await publish(), 'deferred');
     expect(attempt).toMatchObject({ stage: 'connect', code: 'DNS_TIMEOUT' });
@@ -310,7 +309,7 @@ onLinux('deliveries', () => {
     const silent = await stranger('127.0.0.2', port);
     const asked = dns.queries.length;
     await start({ 'mail.test': entry });
-    await settings(port).expect(200);
+    await settings(port);
     await publish();
     await waitFor(() => (entry === 'silence' ? dns.queries.length - asked : silent.connections), (count) => count > 0);
     const { database } = mailroom.container;
@@ -329,21 +328,21 @@ onLinux('deliveries', () => {
 
   test('a name that leads to a denied address is a failed connect, and a denied address itself is refused at once', async () => {
     await start({ 'mail.test': { A: ['169.254.169.254'] }, 'mapped.test': { AAAA: ['::ffff:a9fe:a9fe'] } });
-    await settings(25).expect(200);
+    await settings(25);
     const [attempt] = await attemptsAt(await publish(), 'deferred');
     expect(attempt).toMatchObject({ stage: 'connect', code: 'SMTP_ADDRESS_DENIED', address: '169.254.169.254', outcome: 'deferred', hint: expect.stringContaining('MAILROOM_SMTP_DENY_NETWORKS') });
-    await settings(25, { serverAddress: 'mapped.test' }).expect(200);
+    await settings(25, { serverAddress: 'mapped.test' });
     const [mapped] = await attemptsAt(await publish(), 'deferred');
     expect(mapped).toMatchObject({ code: 'SMTP_ADDRESS_DENIED', address: '::ffff:169.254.169.254' });
     for (const serverAddress of ['169.254.169.254', '[::ffff:169.254.169.254]', '[fe80::1]']) {
-      expectProblem(await settings(25, { serverAddress }), 400, 'SMTP_ADDRESS_DENIED', [{ pointer: '/serverAddress' }]);
+      await expect(settings(25, { serverAddress })).rejects.toMatchObject({ status: 400, code: 'SMTP_ADDRESS_DENIED', errors: [{ pointer: '/serverAddress' }] });
     }
   });
 
   test('MAILROOM_SMTP_DENY_NETWORKS applies to deliveries', async () => {
     const server = await sink();
     await start({ 'mail.test': { A: ['127.0.0.1'] } }, { MAILROOM_SMTP_DENY_NETWORKS: '127.0.0.0/8' });
-    await settings(server.port).expect(200);
+    await settings(server.port);
     expect((await attemptsAt(await publish(), 'deferred'))[0]).toMatchObject({ code: 'SMTP_ADDRESS_DENIED', address: '127.0.0.1' });
     expect(server.connections).toBe(0);
   });

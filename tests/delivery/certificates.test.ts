@@ -19,11 +19,11 @@ beforeAll(async () => {
   [servers, clients] = await Promise.all([createPki('Mail Servers'), createPki('Clients')]);
   identity = await servers.issue({ ipAddresses: ['127.0.0.1'] });
   mailroom = await startMailroom({ env: { MAILROOM_RETRY_BASE_MS: HOUR } });
-  await mailroom.as().post('/v1/subscriptions', { emailAddress: 'alice@example.com', eventTypes: ['TestConnectionFailed'] }).expect(201);
+  await mailroom.sdk.createSubscription({ body: { emailAddress: 'alice@example.com', eventTypes: ['TestConnectionFailed'] } });
 });
 afterEach(async () => {
-  for (const { id } of (await mailroom.as().get('/v1/emails?status=deferred').expect(200)).body.items as { id: string }[]) await mailroom.as().post(`/v1/emails/${id}/cancel`);
-  await mailroom.as().put('/v1/smtp-settings', {}).expect(200);
+  for (const { id } of (await mailroom.sdk.listEmails({ query: { status: 'deferred' } })).items) await mailroom.sdk.results.cancelEmail({ path: { id } });
+  await mailroom.sdk.putSmtpSettings({ body: {} });
   for (const path of ['trusted-certificates', 'client-certificates']) {
     for (const { id } of (await mailroom.as().get(`/v1/${path}`).expect(200)).body.items as { id: string }[]) await mailroom.as().delete(`/v1/${path}/${id}`).expect(204);
   }
@@ -41,26 +41,26 @@ async function sinkOf(mode: Mode, tls: SinkOptions['tls'] = {}): Promise<SmtpSin
 const strictSink = (mode: Mode): Promise<SmtpSink> => sinkOf(mode, { ca: clients!.root, requestCert: true, rejectUnauthorized: true });
 
 const use = async ({ port }: SmtpSink, security: Mode, useClientCertificate = false): Promise<void> => {
-  await mailroom.as().put('/v1/smtp-settings', { serverAddress: '127.0.0.1', port, security, senderAddress: 'mailroom@example.com', useClientCertificate }).expect(200);
+  await mailroom.sdk.putSmtpSettings({ body: { serverAddress: '127.0.0.1', port, security, senderAddress: 'mailroom@example.com', useClientCertificate } });
 };
-const trust = async (certificate = servers!.root): Promise<string> => (await mailroom.as().post('/v1/trusted-certificates', { certificate }).expect(201)).body.id as string;
-const publish = async (): Promise<string> => (await mailroom.as().post('/v1/events', { type: 'TestConnectionFailed' }).expect(202)).body.id as string;
+const trust = async (certificate = servers!.root): Promise<string> => (await mailroom.sdk.addTrustedCertificates({ body: { certificate } })).id;
+const publish = async (): Promise<string> => (await mailroom.sdk.publishEvent({ body: { type: 'TestConnectionFailed' } })).id;
 
 /** A certificate with this name, with its key in one PEM file. */
 async function install(commonName: string): Promise<string> {
   const { key, chain } = await clients!.issue({ commonName, usage: 'client' });
-  return (await mailroom.as().post('/v1/client-certificates', { certificate: `${chain}${key}` }).expect(201)).body.id as string;
+  return (await mailroom.sdk.installClientCertificate({ body: { certificate: `${chain}${key}` } })).id;
 }
 
 interface Outcome { status: string; reason: { code: string } | null }
 async function reached(eventId: string, status: string): Promise<Outcome> {
-  const { body } = await waitFor(() => mailroom.as().get(`/v1/emails?eventId=${eventId}`).expect(200), (page) => page.body.items[0]?.status === status);
-  return body.items[0] as Outcome;
+  const { items } = await waitFor(() => mailroom.sdk.listEmails({ query: { eventId } }), (page) => page.items[0]?.status === status);
+  return items[0] as Outcome;
 }
 
 interface SmtpTestResult { status: string; addresses: { message: string; stages: { name: string; status: string; code: string | null; hint: string | null }[]; tls: { trusted: boolean } }[] }
 const smtpTest = async (): Promise<SmtpTestResult> =>
-  (await mailroom.as().post('/v1/smtp-tests', { sendTo: 'admin@example.com', timeoutSeconds: 10 }).set('Prefer', 'wait=20').expect(202)).body as SmtpTestResult;
+  (await mailroom.sdk.startSmtpTest({ body: { sendTo: 'admin@example.com', timeoutSeconds: 10 }, headers: { Prefer: 'wait=20' } })) as SmtpTestResult;
 const failureOf = ({ addresses }: SmtpTestResult) => addresses[0]!.stages.find(({ status }) => status === 'failed');
 
 describe.each(MODES)('over %s', (mode) => {
@@ -79,7 +79,7 @@ describe.each(MODES)('over %s', (mode) => {
     await reached(await publish(), 'sent');
     expect(sink.mails).toHaveLength(3);
 
-    await mailroom.as().delete(`/v1/trusted-certificates/${id}`).expect(204);
+    await mailroom.sdk.deleteTrustedCertificate({ path: { id } });
     expect((await reached(await publish(), 'deferred')).reason!.code).toBe('CERTIFICATE_UNKNOWN_ISSUER');
     expect(failureOf(await smtpTest())).toMatchObject({ name: stage, code: 'CERTIFICATE_UNKNOWN_ISSUER' });
     expect(sink.mails).toHaveLength(3);
@@ -124,7 +124,7 @@ describe.each(MODES)('over %s', (mode) => {
       await install('mailroom-b');
       await reached(await publish(), 'sent');
       await smtpTest();
-      await mailroom.as().post(`/v1/client-certificates/${first}/activate`).expect(200);
+      await mailroom.sdk.activateClientCertificate({ path: { id: first } });
       await reached(await publish(), 'sent');
       await smtpTest();
       expect(sink.mails.map(({ clientCertificate }) => clientCertificate)).toEqual(['mailroom-a', 'mailroom-b', 'mailroom-b', 'mailroom-a', 'mailroom-a']);
@@ -133,7 +133,7 @@ describe.each(MODES)('over %s', (mode) => {
 
     test('one of another authority is told as what the server may not accept', async () => {
       const { key, cert } = await servers!.issue({ commonName: 'stranger', usage: 'client' });
-      await mailroom.as().post('/v1/client-certificates', { certificate: cert + key }).expect(201);
+      await mailroom.sdk.installClientCertificate({ body: { certificate: cert + key } });
       await use(sink, mode, true);
       // Node's TLS server closes without an alert.
       expect(failureOf(await smtpTest())).toMatchObject({ code: 'CONNECTION_LOST', hint: expect.stringContaining('do not accept the client certificate') });
@@ -144,12 +144,11 @@ describe.each(MODES)('over %s', (mode) => {
 
 test('a candidate with a client certificate is tested with the active one, and is refused while there is none', async () => {
   const [sink] = [await strictSink('startTls'), await trust()];
-  const settings = { serverAddress: '127.0.0.1', port: sink.port, security: 'startTls', senderAddress: 'mailroom@example.com', useClientCertificate: true };
-  const start = () => mailroom.as().post('/v1/smtp-tests', { sendTo: 'admin@example.com', settings }).set('Prefer', 'wait=20');
-  const { body: problem } = await start().expect(400);
-  expect(problem).toMatchObject({ code: 'SMTP_CLIENT_CERTIFICATE_REQUIRED', errors: [{ pointer: '/settings/useClientCertificate' }] });
+  const settings = { serverAddress: '127.0.0.1', port: sink.port, security: 'startTls', senderAddress: 'mailroom@example.com', useClientCertificate: true } as const;
+  const start = () => mailroom.sdk.startSmtpTest({ body: { sendTo: 'admin@example.com', settings }, headers: { Prefer: 'wait=20' } });
+  await expect(start()).rejects.toMatchObject({ status: 400, code: 'SMTP_CLIENT_CERTIFICATE_REQUIRED', errors: [{ pointer: '/settings/useClientCertificate' }] });
   await install('mailroom-c');
-  expect((await start().expect(202)).body.status).toBe('passed');
+  expect((await start()).status).toBe('passed');
   expect(sink.mails.map(({ clientCertificate }) => clientCertificate)).toEqual(['mailroom-c']);
 });
 

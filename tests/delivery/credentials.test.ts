@@ -4,6 +4,7 @@ import { createContainer } from '../../src/container.js';
 import { createLogger } from '../../src/logger.js';
 import { KeyRing } from '../../src/secrets/key-ring.js';
 import { buildAccount } from '../factories/build-account.js';
+import type { SmtpSettingsUpdate } from '../../openapi/client/src/index.js';
 import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
 import { createPki } from '../setup/pki.js';
 import { type SinkOptions, type SmtpSink, startSmtpSink } from '../setup/smtp-servers.js';
@@ -22,7 +23,7 @@ let mailroom: TestMailroom;
 /** With retries an hour apart: what is sent sooner was released by a change. */
 async function start(retryBaseMs: string, workers = true): Promise<void> {
   mailroom = await startMailroom({ workers, env: { MAILROOM_RETRY_BASE_MS: retryBaseMs } });
-  await mailroom.as().post('/v1/subscriptions', { emailAddress: 'alice@example.com', eventTypes: ['TestConnectionFailed'] }).expect(201);
+  await mailroom.sdk.createSubscription({ body: { emailAddress: 'alice@example.com', eventTypes: ['TestConnectionFailed'] } });
 }
 afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
@@ -34,21 +35,21 @@ async function sinkFor(auth: Auth | undefined, options: SinkOptions = {}): Promi
   return sink;
 }
 
-const put = async (sink: { port: number }, authentication: object, overrides: object = {}): Promise<void> => {
-  const settings = { serverAddress: 'localhost', port: sink.port, security: 'none', senderAddress: 'mailroom@example.com', authentication, ...overrides };
-  await mailroom.as().put('/v1/smtp-settings', settings).expect(200);
+const put = async (sink: { port: number }, authentication: object, overrides: Partial<SmtpSettingsUpdate> = {}): Promise<void> => {
+  const settings: SmtpSettingsUpdate = { serverAddress: 'localhost', port: sink.port, security: 'none', senderAddress: 'mailroom@example.com', authentication: authentication as SmtpSettingsUpdate['authentication'], ...overrides };
+  await mailroom.sdk.putSmtpSettings({ body: settings });
 };
-const publish = async (): Promise<string> => (await mailroom.as().post('/v1/events', { type: 'TestConnectionFailed' }).expect(202)).body.id as string;
+const publish = async (): Promise<string> => (await mailroom.sdk.publishEvent({ body: { type: 'TestConnectionFailed' } })).id;
 
 /** So that no test has the mail of another one. */
 async function cancelWaiting(): Promise<void> {
-  const { body } = await mailroom.as().get('/v1/emails?status=deferred').expect(200);
-  for (const { id } of body.items as Email[]) await mailroom.as().post(`/v1/emails/${id}/cancel`);
+  const { items } = await mailroom.sdk.listEmails({ query: { status: 'deferred' } });
+  for (const { id } of items) await mailroom.sdk.results.cancelEmail({ path: { id } });
 }
 
 async function reached(eventId: string, status: string): Promise<Email> {
-  const { body } = await waitFor(() => mailroom.as().get(`/v1/emails?eventId=${eventId}`), (response) => response.body.items[0]?.status === status);
-  return (await mailroom.as().get(`/v1/emails/${body.items[0].id}`).expect(200)).body as Email;
+  const { items } = await waitFor(() => mailroom.sdk.listEmails({ query: { eventId } }), (page) => page.items[0]?.status === status);
+  return (await mailroom.sdk.getEmail({ path: { id: items[0]!.id } }));
 }
 
 describe('an account', () => {
@@ -57,8 +58,8 @@ describe('an account', () => {
   afterAll(() => mailroom.close());
 
   const account = async (password: string, allowedServers = ['localhost']): Promise<string> =>
-    (await mailroom.as().post('/v1/accounts', buildAccount({ password, allowedServers, accountName: 'svc-mail' })).expect(201)).body.id as string;
-  const rotate = (id: string, password: string) => mailroom.as().put(`/v1/accounts/${id}/password`, { password }).expect(200);
+    (await mailroom.sdk.createAccount({ body: buildAccount({ password, allowedServers, accountName: 'svc-mail' }) })).id;
+  const rotate = (id: string, password: string) => mailroom.sdk.putAccountPassword({ path: { id }, body: { password } });
 
   test('its rotated password is used by the next delivery, also while connections of the old one are open', async () => {
     const auth: Auth = { user: 'svc-mail', password: 'first-password', required: true };
@@ -110,20 +111,20 @@ describe('an account', () => {
     const id = await account('directory-password');
     await put(sink, { type: 'account', accountId: id });
     await reached(await publish(), 'sent');
-    await mailroom.as().put(`/v1/accounts/${id}`, buildAccount({ accountName: 'svc-mail', allowedServers: ['mail.example.com'] })).expect(200);
+    await mailroom.sdk.putAccount({ path: { id }, body: buildAccount({ accountName: 'svc-mail', allowedServers: ['mail.example.com'] }) });
     const event = await publish();
     const waiting = await reached(event, 'deferred');
     expect(waiting.reason).toEqual({ code: 'SMTP_SERVER_NOT_ALLOWED', message: expect.stringContaining('localhost') });
     expect(waiting.attempts).toEqual([expect.objectContaining({ stage: 'auth', code: 'SMTP_SERVER_NOT_ALLOWED', hint: expect.stringContaining(`/v1/accounts/${id}`) })]);
     expect(sink.connections).toBe(1);
-    await mailroom.as().put(`/v1/accounts/${id}`, buildAccount({ accountName: 'svc-mail', password: 'directory-password', allowedServers: ['localhost'] })).expect(200);
+    await mailroom.sdk.putAccount({ path: { id }, body: buildAccount({ accountName: 'svc-mail', password: 'directory-password', allowedServers: ['localhost'] }) });
     await reached(event, 'sent');
   });
 
   test('without a password nothing is sent without a log-in', async () => {
     const sink = await sinkFor(undefined);
     const id = await account('directory-password');
-    await mailroom.as().put(`/v1/accounts/${id}`, buildAccount({ password: null, allowedServers: ['localhost'] })).expect(200);
+    await mailroom.sdk.putAccount({ path: { id }, body: buildAccount({ password: null, allowedServers: ['localhost'] }) });
     await put(sink, { type: 'account', accountId: id });
     expect((await reached(await publish(), 'deferred')).reason).toMatchObject({ code: 'SMTP_ACCOUNT_WITHOUT_PASSWORD' });
     await rotate(id, 'directory-password');
@@ -159,8 +160,8 @@ describe('OAuth 2.0', () => {
     const sink = await begin({ tls: { key, cert: chain } });
     await put(sink, oauth2(), { security: 'startTls', verifyCertificate: false });
     await reached(await publish(), 'sent');
-    const kept = (await mailroom.as().get('/v1/smtp-settings').expect(200)).body as object;
-    await mailroom.as().put('/v1/smtp-settings', { ...kept, senderName: 'Mailroom' }).expect(200);
+    const kept = (await mailroom.sdk.getSmtpSettings()) as object;
+    await mailroom.sdk.putSmtpSettings({ body: { ...kept, senderName: 'Mailroom' } });
     await reached(await publish(), 'sent');
     expect(sink.mails).toEqual([1, 2].map(() => expect.objectContaining({ user: 'mailroom@example.com', tls: true })));
     expect(sink.connections).toBe(2);
@@ -210,7 +211,7 @@ describe('OAuth 2.0', () => {
     await reached(event, 'sent');
     const { prisma } = mailroom.container.database;
     const [logs, attempts, settings, audit] = await Promise.all([prisma.smtpSessionLog.findMany(), prisma.emailAttempt.findMany(), prisma.smtpSettings.findMany(), prisma.auditEntry.findMany()]);
-    const everything = JSON.stringify([logs, attempts, settings, audit, (await mailroom.as().get('/v1/smtp-settings')).text]);
+    const everything = JSON.stringify([logs, attempts, settings, audit, await mailroom.sdk.getSmtpSettings()]);
     for (const secret of ['a-wrong-secret', CLIENT.clientSecret, tokens.lastToken!]) {
       expect(everything).not.toContain(JSON.stringify(secret).slice(1, -1));
       expect(everything).not.toContain(Buffer.from(secret).toString('base64').slice(4, -4));
@@ -229,8 +230,8 @@ describe('OAuth 2.0', () => {
   test('many connections at once share one token request', async () => {
     const sink = await begin({ delayMs: 300 });
     await put(sink, oauth2(), { maxConnections: 10 });
-    for (let n = 0; n < 10; n += 1) await mailroom.as().post('/v1/subscriptions', { emailAddress: `many${n}@example.com`, eventTypes: ['DiskUsageWarning'] }).expect(201);
-    await mailroom.as().post('/v1/events', { type: 'DiskUsageWarning' }).expect(202);
+    for (let n = 0; n < 10; n += 1) await mailroom.sdk.createSubscription({ body: { emailAddress: `many${n}@example.com`, eventTypes: ['DiskUsageWarning'] } });
+    await mailroom.sdk.publishEvent({ body: { type: 'DiskUsageWarning' } });
     await sink.waitForMails(10);
     expect(sink.connections).toBeGreaterThan(1);
     expect(tokens.requests).toHaveLength(1);

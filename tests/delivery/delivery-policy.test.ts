@@ -11,8 +11,8 @@ let liar: ScriptedServer;
 beforeAll(async () => {
   mailroom = await startMailroom({ env: { MAILROOM_RETRY_BASE_MS: '50' } });
   liar = await startScriptedServer(lies.closesAfterFinalDot);
-  await mailroom.as().put('/v1/smtp-settings', { serverAddress: '127.0.0.1', port: liar.port, security: 'none', senderAddress: 'mailroom@example.com' }).expect(200);
-  await mailroom.as().post('/v1/subscriptions', { emailAddress: 'ops@example.com', eventTypes: [ONCE, AGAIN] }).expect(201);
+  await mailroom.sdk.putSmtpSettings({ body: { serverAddress: '127.0.0.1', port: liar.port, security: 'none', senderAddress: 'mailroom@example.com' } });
+  await mailroom.sdk.createSubscription({ body: { emailAddress: 'ops@example.com', eventTypes: [ONCE, AGAIN] } });
   await mailroom.as().put(`/v1/event-types/${ONCE}`, { deliveryPolicy: 'atMostOnce' }).expect(200);
 });
 afterAll(async () => {
@@ -20,8 +20,8 @@ afterAll(async () => {
   await liar.close();
 });
 
-const publish = async (type: string): Promise<string> => (await mailroom.as().post('/v1/events', { type }).expect(202)).body.id as string;
-const email = async (eventId: string) => (await mailroom.as().get(`/v1/emails?eventId=${eventId}`).expect(200)).body.items[0] as { id: string; status: string; attemptCount: number; nextAttemptAt: string | null; deliveryPolicy: string };
+const publish = async (type: string): Promise<string> => (await mailroom.sdk.publishEvent({ body: { type } })).id;
+const email = async (eventId: string) => (await mailroom.sdk.listEmails({ query: { eventId } })).items[0] as { id: string; status: string; attemptCount: number; nextAttemptAt: string | null; deliveryPolicy: string };
 const sentTo = () => liar.lines.filter((line) => line === '.').length;
 
 test('an e-mail in doubt is sent again by default, and not with atMostOnce: it stays unconfirmed, until somebody retries it', async () => {
@@ -32,16 +32,16 @@ test('an e-mail in doubt is sent again by default, and not with atMostOnce: it s
   expect(await waitFor(() => email(again), (found) => found?.attemptCount >= 3)).toMatchObject({ deliveryPolicy: 'atLeastOnce', status: expect.stringMatching(/unconfirmed|sending/) });
   expect(await email(once)).toEqual(doubtful);
   const count = sentTo();
-  await mailroom.as().post(`/v1/emails/${doubtful.id}/retry`).expect(202);
+  await mailroom.sdk.retryEmail({ path: { id: doubtful.id } });
   await waitFor(() => email(once), ({ status, attemptCount }) => status === 'unconfirmed' && attemptCount === 2);
   expect(sentTo()).toBeGreaterThanOrEqual(count);
-  await mailroom.as().post(`/v1/emails/${(await email(again)).id}/cancel`);
+  await mailroom.sdk.results.cancelEmail({ path: { id: (await email(again)).id } });
 });
 
 test('a settings change releases what waits, but not what is not to be sent again', async () => {
   const id = await publish(ONCE);
   const doubtful = await waitFor(() => email(id), (found) => found?.status === 'unconfirmed');
-  await mailroom.as().put('/v1/smtp-settings', { serverAddress: '127.0.0.1', port: liar.port, security: 'none', senderAddress: 'mailroom2@example.com' }).expect(200);
+  await mailroom.sdk.putSmtpSettings({ body: { serverAddress: '127.0.0.1', port: liar.port, security: 'none', senderAddress: 'mailroom2@example.com' } });
   const other = await publish(ONCE);
   await waitFor(() => email(other), (found) => found?.status === 'unconfirmed');
   expect(await email(id)).toEqual(doubtful);

@@ -12,7 +12,7 @@ let sink: SmtpSink;
 beforeAll(async () => {
   mailroom = await startMailroom();
   sink = await startSmtpSink({ refuse: (address, command) => (command === 'RCPT' && address.startsWith('gone') ? '550 5.1.1 No such user' : undefined) });
-  await mailroom.as().put('/v1/smtp-settings', { serverAddress: '127.0.0.1', port: sink.port, security: 'none', senderAddress: 'mailroom@example.com' }).expect(200);
+  await mailroom.sdk.putSmtpSettings({ body: { serverAddress: '127.0.0.1', port: sink.port, security: 'none', senderAddress: 'mailroom@example.com' } });
 });
 beforeEach(async () => {
   await mailroom.container.database.prisma.$executeRaw`TRUNCATE events, emails, email_contents, email_attempts, subscriptions`;
@@ -22,9 +22,9 @@ afterAll(async () => {
   await sink.close();
 });
 
-const subscribe = (emailAddress: string, eventTypes = [TYPE]) => mailroom.as().post('/v1/subscriptions', { emailAddress, eventTypes }).expect(201);
+const subscribe = (emailAddress: string, eventTypes = [TYPE]) => mailroom.sdk.createSubscription({ body: { emailAddress, eventTypes } });
 const publish = async (count = 1): Promise<string[]> =>
-  ((await mailroom.as().post('/v1/events/batch', { events: Array.from({ length: count }, () => ({ type: TYPE })) }).expect(202)).body.items as { id: string }[]).map(({ id }) => id);
+  ((await mailroom.sdk.publishEvents({ body: { events: Array.from({ length: count }, () => ({ type: TYPE })) } })).items as { id: string }[]).map(({ id }) => id);
 const notices = () => mailroom.container.database.prisma.event.findMany({ where: { type: 'EmailNotificationFailed' }, orderBy: { id: 'asc' } });
 const untold = () => mailroom.container.database.prisma.email.count({ where: { failureUntold: true } });
 const failed = (eventIds: string[], count: number) =>

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { simpleParser } from 'mailparser';
+import type { Email, EmailWithAttempts, EventPublish, SmtpSettingsUpdate, SubscriptionWrite } from '../../openapi/client/src/index.js';
 import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
 import { createPki } from '../setup/pki.js';
 import { deferOnce, lies, type SmtpSink, startScriptedServer, startSmtpSink } from '../setup/smtp-servers.js';
@@ -7,11 +8,11 @@ import { waitFor } from '../setup/wait.js';
 
 interface Deliveries {
   mailroom: TestMailroom;
-  settings(port: number, overrides?: object): Promise<void>;
-  subscribe(emailAddress: string, overrides?: object): Promise<void>;
-  publish(overrides?: object): Promise<string>;
-  emailOf(eventId: string): Promise<{ id: string; status: string; reason: { code: string } | null } & Record<string, unknown>>;
-  reached(eventId: string, status: string, deadlineMs?: number): Promise<Record<string, unknown>>;
+  settings(port: number, overrides?: Partial<SmtpSettingsUpdate>): Promise<void>;
+  subscribe(emailAddress: string, overrides?: Partial<SubscriptionWrite>): Promise<void>;
+  publish(overrides?: Partial<EventPublish>): Promise<string>;
+  emailOf(eventId: string): Promise<Email | undefined>;
+  reached(eventId: string, status: Email['status'], deadlineMs?: number): Promise<EmailWithAttempts>;
 }
 
 export interface QueueBackEnd {
@@ -48,23 +49,23 @@ export function describeDelivery(name: string, openBackEnd: () => Promise<QueueB
       const server = await sink();
       await d.settings(server.port, { senderName: 'Mail, "Room" ü' });
       await d.subscribe('alice@example.com');
-      const published = await mailroom.as().post('/v1/events', { type: 'PasswordCheckFailed', properties: { AccountName: 'svc-backup', AssetName: 'db-prod-01' } }).expect(202);
-      expect(published.headers['location']).toBe(`/v1/events/${published.body.id}`);
-      const email = await d.reached(published.body.id, 'sent');
+      const { data: published, response } = await mailroom.sdk.results.publishEvent({ body: { type: 'PasswordCheckFailed', properties: { AccountName: 'svc-backup', AssetName: 'db-prod-01' } } });
+      expect(response?.headers.get('location')).toBe(`/v1/events/${published!.id}`);
+      const email = await d.reached(published!.id, 'sent');
       const [mail] = await server.waitForMails(1);
       const parsed = await simpleParser(mail!.raw);
       expect(mail).toMatchObject({ from: 'mailroom@example.com', to: ['alice@example.com'] });
       expect(parsed.subject).toBe('Password Check Failed: svc-backup on db-prod-01');
       expect(parsed.from?.value).toEqual([{ name: 'Mail, "Room" ü', address: 'mailroom@example.com' }]);
-      expect(parsed.messageId).toBe(email['messageId']);
+      expect(parsed.messageId).toBe(email.messageId);
       expect(parsed.headers.get('auto-submitted')).toBe('auto-generated');
       expect(parsed.text).toContain('svc-backup');
       expect(parsed.html).toContain('db-prod-01');
       expect(email).toMatchObject({ attemptCount: 1, reason: null, serverQueueId: '1' });
-      expect(email['attempts']).toEqual([expect.objectContaining({ number: 1, outcome: 'sent', address: '127.0.0.1', port: server.port, stage: 'data' })]);
-      const event = await mailroom.as().get(`/v1/events/${published.body.id}`).expect(200);
-      expect(event.body.emails).toMatchObject({ sent: 1, queued: 0 });
-      expect(event.body.matchedAt).not.toBeNull();
+      expect(email.attempts).toEqual([expect.objectContaining({ number: 1, outcome: 'sent', address: '127.0.0.1', port: server.port, stage: 'data' })]);
+      const event = await mailroom.sdk.getEvent({ path: { id: published!.id } });
+      expect(event.emails).toMatchObject({ sent: 1, queued: 0 });
+      expect(event.matchedAt).not.toBeNull();
     });
 
     test('two subscriptions of one address make one mail, objects and disabled ones are told apart', async () => {
@@ -76,8 +77,8 @@ export function describeDelivery(name: string, openBackEnd: () => Promise<QueueB
       await d.subscribe('disabled@example.com', { eventTypes: ['ApplianceSick'], enabled: false });
       const other = await d.publish({ type: 'ApplianceSick', objectId: '8' });
       const seven = await d.publish({ type: 'ApplianceSick', objectId: '7' });
-      await waitFor(() => mailroom.as().get(`/v1/events/${seven}`), ({ body }) => body.emails.sent === 2);
-      await waitFor(() => mailroom.as().get(`/v1/events/${other}`), ({ body }) => body.emails.sent === 1);
+      await waitFor(() => mailroom.sdk.getEvent({ path: { id: seven } }), ({ emails }) => emails.sent === 2);
+      await waitFor(() => mailroom.sdk.getEvent({ path: { id: other } }), ({ emails }) => emails.sent === 1);
       const to = server.mails.flatMap((mail) => mail.to).sort();
       expect(to.map((address) => address.toLowerCase())).toEqual(['bob@example.com', 'bob@example.com', 'object@example.com']);
     });
@@ -89,8 +90,8 @@ export function describeDelivery(name: string, openBackEnd: () => Promise<QueueB
       await d.settings(port);
       const id = await d.publish();
       const deferred = await d.reached(id, 'deferred');
-      expect(deferred['reason']).toMatchObject({ code: 'CONNECTION_REFUSED' });
-      expect(Date.parse(deferred['nextAttemptAt'] as string)).toBeGreaterThan(Date.parse(deferred['updatedAt'] as string));
+      expect(deferred.reason).toMatchObject({ code: 'CONNECTION_REFUSED' });
+      expect(Date.parse(deferred.nextAttemptAt!)).toBeGreaterThan(Date.parse(deferred.updatedAt));
       const back = await startSmtpSink({ server: {} });
       closers.push(() => back.close());
       await d.settings(back.port);
@@ -99,14 +100,14 @@ export function describeDelivery(name: string, openBackEnd: () => Promise<QueueB
     });
 
     test('while serverAddress is null e-mails are skipped with the reason, and can be retried', async () => {
-      await mailroom.as().put('/v1/smtp-settings', { serverAddress: null }).expect(200);
+      await mailroom.sdk.putSmtpSettings({ body: { serverAddress: null } });
       const id = await d.publish();
       const skipped = await d.reached(id, 'skipped');
-      expect(skipped['reason']).toMatchObject({ code: 'EMAIL_CLIENT_DISABLED' });
-      expect(skipped['attempts']).toEqual([]);
+      expect(skipped.reason).toMatchObject({ code: 'EMAIL_CLIENT_DISABLED' });
+      expect(skipped.attempts).toEqual([]);
       const server = await sink();
       await d.settings(server.port);
-      await mailroom.as().post(`/v1/emails/${String(skipped['id'])}/retry`).expect(202);
+      await mailroom.sdk.retryEmail({ path: { id: skipped.id } });
       await d.reached(id, 'sent');
       expect(server.mails).toHaveLength(1);
     });
@@ -116,13 +117,13 @@ export function describeDelivery(name: string, openBackEnd: () => Promise<QueueB
       closers.push(() => server.close());
       await d.settings(server.port);
       const again = await d.reached(await d.publish(), 'sent');
-      expect((again['attempts'] as { outcome: string }[]).map(({ outcome }) => outcome)).toEqual(['deferred', 'sent']);
-      expect((again['attempts'] as object[])[0]).toMatchObject({ stage: 'data', reply: '451 4.3.0 Try again later', enhancedCode: '4.3.0' });
+      expect(again.attempts.map(({ outcome }) => outcome)).toEqual(['deferred', 'sent']);
+      expect(again.attempts[0]).toMatchObject({ stage: 'data', reply: '451 4.3.0 Try again later', enhancedCode: '4.3.0' });
       const refusing = await sink({ refuse: (_address: string, command: string) => (command === 'RCPT' ? '550 5.1.1 No such user' : undefined) });
       await d.settings(refusing.port);
       const failed = await d.reached(await d.publish(), 'failed');
       expect(failed).toMatchObject({ nextAttemptAt: null, attemptCount: 1 });
-      expect((failed['attempts'] as object[])[0]).toMatchObject({ stage: 'rcptTo', outcome: 'failed', reply: expect.stringContaining('No such user') });
+      expect(failed.attempts[0]).toMatchObject({ stage: 'rcptTo', outcome: 'failed', reply: expect.stringContaining('No such user') });
     });
 
     test('a connection that dies after the message is unconfirmed, and the mail is sent again with its Message-ID', async () => {
@@ -131,23 +132,23 @@ export function describeDelivery(name: string, openBackEnd: () => Promise<QueueB
       await d.settings(server.port);
       const id = await d.publish();
       const doubtful = await d.reached(id, 'unconfirmed');
-      expect(doubtful['nextAttemptAt']).not.toBeNull();
+      expect(doubtful.nextAttemptAt).not.toBeNull();
       const honest = await sink();
       await d.settings(honest.port);
       await d.reached(id, 'sent');
       const parsed = await simpleParser(honest.mails[0]!.raw);
-      expect(parsed.messageId).toBe(doubtful['messageId']);
+      expect(parsed.messageId).toBe(doubtful.messageId);
     });
 
-    test.each(['startTls', 'smtps'])('%s with a password: the mail comes over TLS, logged in', async (security) => {
+    test.each(['startTls', 'smtps'] as const)('%s with a password: the mail comes over TLS, logged in', async (security) => {
       const pki = await createPki();
       const { key, chain } = await pki.issue({ dnsNames: ['localhost'] });
       const server = await sink({ tls: { key, cert: chain }, secure: security === 'smtps', auth: { user: 'mailroom', password: 'p4ssw0rd', required: true } });
-      const authentication = { type: 'password', accountName: 'mailroom', password: 'p4ssw0rd' };
+      const authentication = { type: 'password', accountName: 'mailroom', password: 'p4ssw0rd' } as const;
       await d.settings(server.port, { security, authentication });
       const id = await d.publish();
       const untrusted = await d.reached(id, 'deferred');
-      expect((untrusted['reason'] as { code: string }).code).toMatch(/^CERTIFICATE_/);
+      expect(untrusted.reason?.code).toMatch(/^CERTIFICATE_/);
       expect(server.mails).toEqual([]);
       await d.settings(server.port, { security, authentication, verifyCertificate: false });
       await d.reached(id, 'sent');
@@ -158,9 +159,9 @@ export function describeDelivery(name: string, openBackEnd: () => Promise<QueueB
       const server = await sink();
       await d.settings(server.port, { security: 'startTls' });
       const deferred = await d.reached(await d.publish(), 'deferred');
-      expect(deferred['reason']).toMatchObject({ code: 'TLS_NOT_OFFERED' });
+      expect(deferred.reason).toMatchObject({ code: 'TLS_NOT_OFFERED' });
       expect(server.mails).toEqual([]);
-      await mailroom.as().post(`/v1/emails/${String(deferred['id'])}/cancel`).expect(200); // or it would come to the next test's server
+      await mailroom.sdk.cancelEmail({ path: { id: deferred.id } }); // or it would come to the next test's server
     });
 
     test('a cancelled e-mail is not sent', async () => {
@@ -169,13 +170,13 @@ export function describeDelivery(name: string, openBackEnd: () => Promise<QueueB
       await d.settings(closed.port);
       const id = await d.publish();
       const { id: emailId, messageId } = await d.reached(id, 'deferred');
-      const cancelled = await mailroom.as().post(`/v1/emails/${String(emailId)}/cancel`).expect(200);
-      expect(cancelled.body).toMatchObject({ status: 'cancelled', nextAttemptAt: null });
+      const cancelled = await mailroom.sdk.cancelEmail({ path: { id: emailId } });
+      expect(cancelled).toMatchObject({ status: 'cancelled', nextAttemptAt: null });
       const server = await sink();
       await d.settings(server.port);
       await d.reached(await d.publish(), 'sent');
-      expect((await d.emailOf(id)).status).toBe('cancelled');
-      expect(server.mails.filter(({ raw }) => raw.includes(String(messageId)))).toEqual([]);
+      expect((await d.emailOf(id))?.status).toBe('cancelled');
+      expect(server.mails.filter(({ raw }) => raw.includes(messageId))).toEqual([]);
     });
 
     test('no value of an event adds a header or a line to one', async () => {
@@ -196,7 +197,7 @@ export function describeDelivery(name: string, openBackEnd: () => Promise<QueueB
       const server = await sink();
       await d.settings(server.port, { maxConnections: 20 });
       const id = await d.publish({ type: 'DiskUsageWarning' });
-      await waitFor(() => mailroom.as().get(`/v1/events/${id}`), ({ body }) => body.emails.sent >= 10_000, 90_000);
+      await waitFor(() => mailroom.sdk.getEvent({ path: { id } }), ({ emails }) => emails.sent >= 10_000, 90_000);
       const addresses = server.mails.flatMap((mail) => mail.to).filter((address) => address.startsWith('many'));
       expect(new Set(addresses).size).toBe(10_000);
       expect(addresses).toHaveLength(10_000);
@@ -206,22 +207,22 @@ export function describeDelivery(name: string, openBackEnd: () => Promise<QueueB
 
 function deliveriesOf(mailroom: TestMailroom): Deliveries {
   const emailOf: Deliveries['emailOf'] = async (eventId) => {
-    const { body } = await mailroom.as().get(`/v1/emails?eventId=${eventId}`).expect(200);
-    return body.items[0];
+    const { items } = await mailroom.sdk.listEmails({ query: { eventId } });
+    return items[0];
   };
   return {
     mailroom,
     settings: async (port, overrides = {}) => {
-      await mailroom.as().put('/v1/smtp-settings', { serverAddress: 'localhost', port, security: 'none', senderAddress: 'mailroom@example.com', ...overrides }).expect(200);
+      await mailroom.sdk.putSmtpSettings({ body: { serverAddress: 'localhost', port, security: 'none', senderAddress: 'mailroom@example.com', ...overrides } });
     },
     subscribe: async (emailAddress, overrides = {}) => {
-      await mailroom.as().post('/v1/subscriptions', { emailAddress, eventTypes: ['PasswordCheckFailed'], ...overrides }).expect(201);
+      await mailroom.sdk.createSubscription({ body: { emailAddress, eventTypes: ['PasswordCheckFailed'], ...overrides } });
     },
-    publish: async (overrides = {}) => (await mailroom.as().post('/v1/events', { type: 'TestConnectionFailed', ...overrides }).expect(202)).body.id as string,
+    publish: async (overrides = {}) => (await mailroom.sdk.publishEvent({ body: { type: 'TestConnectionFailed', ...overrides } })).id,
     emailOf,
     reached: async (eventId, status, deadlineMs) => {
-      const { body } = await waitFor(() => mailroom.as().get(`/v1/emails?eventId=${eventId}`), (response) => response.body.items[0]?.status === status, deadlineMs);
-      return (await mailroom.as().get(`/v1/emails/${body.items[0].id}`).expect(200)).body;
+      const email = await waitFor(() => emailOf(eventId), (one) => one?.status === status, deadlineMs);
+      return mailroom.sdk.getEmail({ path: { id: email!.id } });
     },
   };
 }

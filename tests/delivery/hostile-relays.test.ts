@@ -23,7 +23,7 @@ const closers: (() => unknown)[] = [];
 
 beforeAll(async () => {
   mailroom = await startMailroom({ env: { MAILROOM_RETRY_BASE_MS: HOUR } });
-  await mailroom.as().post('/v1/subscriptions', { emailAddress: 'alice@example.com', eventTypes: ['DiskUsageWarning'] }).expect(201);
+  await mailroom.sdk.createSubscription({ body: { emailAddress: 'alice@example.com', eventTypes: ['DiskUsageWarning'] } });
   memoryBefore = process.memoryUsage().rss;
 });
 afterEach(async () => {
@@ -43,24 +43,24 @@ async function relay(script: Script, tls?: { key: string; cert: string }): Promi
 
 interface Attempt { outcome: string; code: string | null; message: string | null; hint: string | null; reply: string | null }
 interface Email { id: string; status: string; attempts: Attempt[] }
-const publish = async (): Promise<string> => (await mailroom.as().post('/v1/events', { type: 'DiskUsageWarning' }).expect(202)).body.id as string;
+const publish = async (): Promise<string> => (await mailroom.sdk.publishEvent({ body: { type: 'DiskUsageWarning' } })).id;
 
 async function emailOf(eventId: string, isReached: (status: string) => boolean): Promise<Email> {
-  const page = await waitFor(() => mailroom.as().get(`/v1/emails?eventId=${eventId}`).expect(200), ({ body }) => isReached(body.items[0]?.status as string));
-  return (await mailroom.as().get(`/v1/emails/${page.body.items[0].id}`).expect(200)).body as Email;
+  const page = await waitFor(() => mailroom.sdk.listEmails({ query: { eventId } }), ({ items }) => isReached(items[0]?.status as string));
+  return (await mailroom.sdk.getEmail({ path: { id: page.items[0]!.id } }));
 }
 const attempted = (eventId: string): Promise<Email> => emailOf(eventId, (status) => status !== undefined && !['queued', 'sending'].includes(status));
 
 interface Told { status: string; addresses: { message: string; transcript: string; tls: { chain: object[]; faults: object[] } | null; stages: { name: string; status: string; code: string | null; message: string | null; hint: string | null }[] }[] }
 const smtpTest = async (settings: Settings, timeoutSeconds = 5): Promise<Told> =>
-  (await mailroom.as().post('/v1/smtp-tests', { sendTo: 'admin@example.com', timeoutSeconds, settings }).set('Prefer', 'wait=30').expect(202)).body as Told;
+  (await mailroom.sdk.startSmtpTest({ body: { sendTo: 'admin@example.com', timeoutSeconds, settings }, headers: { Prefer: 'wait=30' } })) as Told;
 const faultOf = ({ addresses }: Told) => addresses[0]!.stages.find(({ status }) => status === 'failed');
 
 /** The test and a mail both tell this fault, quickly; mail goes out as soon as the settings name an honest relay. */
 async function expectFault(settings: Settings, stage: string | RegExp, code: string): Promise<Attempt> {
   const begun = Date.now();
   expect(faultOf(await smtpTest(settings))).toMatchObject({ name: expect.stringMatching(stage), code, message: expect.stringContaining('127.0.0.1'), hint: expect.stringMatching(/.{20}/) });
-  await mailroom.as().put('/v1/smtp-settings', settings).expect(200);
+  await mailroom.sdk.putSmtpSettings({ body: settings });
   const event = await publish();
   const { status, attempts: [attempt] } = await attempted(event);
   expect(Date.now() - begun).toBeLessThan(2 * QUICK_MS);
@@ -72,7 +72,7 @@ async function expectFault(settings: Settings, stage: string | RegExp, code: str
 async function expectNothingHeldUp(waiting: string[]): Promise<void> {
   const sink = await startSmtpSink();
   closers.push(() => sink.close());
-  await mailroom.as().put('/v1/smtp-settings', settingsOf(sink.port)).expect(200);
+  await mailroom.sdk.putSmtpSettings({ body: settingsOf(sink.port) });
   for (const event of [await publish(), ...waiting]) await emailOf(event, (status) => status === 'sent');
 }
 
@@ -98,7 +98,7 @@ describe('replies without end', () => {
   });
 
   test('8 MiB as the reply to the message: nobody knows whether the relay has it', async () => {
-    await mailroom.as().put('/v1/smtp-settings', settingsOf(await relay(async (peer) => { if (await honestUntil(peer, 'message')) peer.raw(`250 ${longLine}`); }))).expect(200);
+    await mailroom.sdk.putSmtpSettings({ body: settingsOf(await relay(async (peer) => { if (await honestUntil(peer, 'message')) peer.raw(`250 ${longLine}`); })) });
     const event = await publish();
     expect(await attempted(event)).toMatchObject({ status: 'unconfirmed', attempts: [{ outcome: 'unconfirmed', code: 'PROTOCOL_ERROR' }] });
     await expectNothingHeldUp([event]);
@@ -122,7 +122,7 @@ describe('replies without end', () => {
     const told = await smtpTest(settingsOf(port));
     expect(told).toMatchObject({ status: 'passed', addresses: [{ stages: expect.arrayContaining([expect.objectContaining({ name: 'quit', status: 'warned' })]) }] });
     await waitFor(() => closed, (count) => count === 1);
-    await mailroom.as().put('/v1/smtp-settings', settingsOf(port)).expect(200);
+    await mailroom.sdk.putSmtpSettings({ body: settingsOf(port) });
     await emailOf(await publish(), (status) => status === 'sent');
     await waitFor(() => closed, (count) => count === 2); // when it was idle for a while
   });
@@ -152,7 +152,7 @@ describe('replies that are no text', () => {
   });
 
   test('a mail that is taken with such words is sent, with its queue id', async () => {
-    await mailroom.as().put('/v1/smtp-settings', settingsOf(await relay(refuses('message', `250 2.0.0 OK: queued as AB12CD ${ESCAPES}\r\n`)))).expect(200);
+    await mailroom.sdk.putSmtpSettings({ body: settingsOf(await relay(refuses('message', `250 2.0.0 OK: queued as AB12CD ${ESCAPES}\r\n`))) });
     expect((await emailOf(await publish(), (status) => status === 'sent')).attempts[0]).toMatchObject({ outcome: 'sent', reply: expect.stringContaining('AB12CD') });
   });
 });
@@ -163,7 +163,7 @@ describe('TLS', () => {
   let root: Issued;
   beforeAll(async () => {
     root = await authority('Hostile Root');
-    await mailroom.as().post('/v1/trusted-certificates', { certificate: root.pem }).expect(201);
+    await mailroom.sdk.addTrustedCertificates({ body: { certificate: root.pem } });
   });
   /** The fault of a relay that shows these certificates. */
   async function shows(leaf: Issued, chain: Issued[] = []): Promise<Settings> {

@@ -260,8 +260,8 @@ describe('by way of a real relay', () => {
   let sink: SmtpSink;
   beforeAll(async () => {
     [mailroom, sink] = await Promise.all([startMailroom(), startSmtpSink()]);
-    await mailroom.as().put('/v1/smtp-settings', { serverAddress: 'localhost', port: sink.port, security: 'none', senderAddress: SENDER.address, senderName: SENDER.name }).expect(200);
-    await mailroom.as().post('/v1/subscriptions', { emailAddress: 'ops@example.com', allEvents: true }).expect(201);
+    await mailroom.sdk.putSmtpSettings({ body: { serverAddress: 'localhost', port: sink.port, security: 'none', senderAddress: SENDER.address, senderName: SENDER.name } });
+    await mailroom.sdk.createSubscription({ body: { emailAddress: 'ops@example.com', allEvents: true } });
     const template = { subject: SUBJECTS[0], textBody: TEXTS[1], htmlBody: HTMLS.at(-1), replyTo: 'desk@example.com' };
     await mailroom.as().put('/v1/email-templates/PasswordCheckFailed', template).expect(200);
   });
@@ -279,11 +279,11 @@ describe('by way of a real relay', () => {
   const events = [...nastiest, ...sampled];
 
   test(`each mail reads back as the content that was kept for its event (seed ${SEED})`, async () => {
-    const published = await Promise.all(events.map((event) => mailroom.as().post('/v1/events', event).expect(202)));
+    const published = await Promise.all(events.map((event) => mailroom.sdk.publishEvent({ body: event })));
     const mails = await sink.waitForMails(events.length, PATIENT_MS);
     const { prisma } = mailroom.container.database;
     const emails = await waitFor(() => prisma.email.findMany(), (rows) => rows.every(({ status }) => status === 'sent'), PATIENT_MS);
-    expect(emails.map(({ eventId }) => eventId).sort()).toEqual(published.map(({ body }) => body.id as string).sort());
+    expect(emails.map(({ eventId }) => eventId).sort()).toEqual(published.map(({ id }) => id).sort());
     for (const { eventId, toAddress, messageId, createdAt } of emails) {
       const content = await prisma.emailContent.findUniqueOrThrow({ where: { eventId } });
       const [mail, ...again] = mails.filter(({ raw }) => raw.includes(messageId));

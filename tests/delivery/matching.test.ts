@@ -32,7 +32,7 @@ function matching(limits?: { portion: number; nudged: number }) {
   const { database } = mailroom.container;
   const repository = new EmailsRepository(database);
   const nudge = jest.fn((_ids: string[]): Promise<void> => Promise.resolve());
-  const sender = { get: async () => ({ settings: (await mailroom.as().get('/v1/smtp-settings').expect(200)).body }) } as unknown as SmtpSettingsService;
+  const sender = { get: async () => ({ settings: (await mailroom.sdk.getSmtpSettings()) }) } as unknown as SmtpSettingsService;
   const templates = new EmailTemplatesService(database, new EmailTemplatesRepository(database), new KnownEventTypes(new EventTypesRepository(database)));
   const emails = new EmailsService(database, repository, sender, nudge);
   const matcher = new Matcher(database, new EventsRepository(database), templates, emails, limits);
@@ -40,7 +40,7 @@ function matching(limits?: { portion: number; nudged: number }) {
 }
 
 const settings = (senderAddress: string | null, serverAddress: string | null = 'mail.example.com') =>
-  mailroom.as().put('/v1/smtp-settings', { serverAddress, senderAddress }).expect(200);
+  mailroom.sdk.putSmtpSettings({ body: { serverAddress, senderAddress } });
 
 const publish = async (overrides: object = {}, key?: string): Promise<string> =>
   (await mailroom.as(key).post('/v1/events', { type: TYPE, ...overrides }).expect(202)).body.id as string;
@@ -93,7 +93,7 @@ describe('in portions', () => {
 
   test('an address with two subscriptions in different portions gets one e-mail', async () => {
     for (const emailAddress of ['Alice@example.com', 'bob@example.com', 'alice@Example.com']) {
-      await mailroom.as().post('/v1/subscriptions', { emailAddress, eventTypes: [TYPE] }).expect(201);
+      await mailroom.sdk.createSubscription({ body: { emailAddress, eventTypes: [TYPE] } });
     }
     const id = await publish();
     await matching({ portion: 1, nudged: 100 }).matcher.match([id]);

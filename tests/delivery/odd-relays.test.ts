@@ -14,14 +14,14 @@ describe('relays that behave oddly, and settings that change under way', () => {
   const closers: (() => Promise<unknown>)[] = [];
 
   const useRelay = (port: number, overrides = {}) =>
-    mailroom.as().put('/v1/smtp-settings', { serverAddress: '127.0.0.1', port, security: 'none', senderAddress: 'mailroom@example.com', ...overrides }).expect(200);
+    mailroom.sdk.putSmtpSettings({ body: { serverAddress: '127.0.0.1', port, security: 'none', senderAddress: 'mailroom@example.com', ...overrides } });
   const relay = async (script: Script) => {
     const server = await startScriptedServer(script);
     closers.push(() => server.close());
     return server;
   };
-  const publish = async () => (await mailroom.as().post('/v1/events', { type: 'DiskUsageWarning' }).expect(202)).body.id as string;
-  const counts = async (id: string) => (await mailroom.as().get(`/v1/events/${id}`).expect(200)).body.emails as Record<string, number>;
+  const publish = async () => (await mailroom.sdk.publishEvent({ body: { type: 'DiskUsageWarning' } })).id;
+  const counts = async (id: string) => (await mailroom.sdk.getEvent({ path: { id } })).emails as Record<string, number>;
   const attemptsOf = (eventId: string) => mailroom.container.database.prisma.$queryRaw<{ number: number; outcome: string; code: string | null }[]>`
     SELECT a.number, a.outcome, a.code FROM email_attempts a JOIN emails e ON e.id = a.email_id WHERE e.event_id = ${eventId}::uuid`;
 
@@ -79,7 +79,7 @@ describe('relays that behave oddly, and settings that change under way', () => {
     await useRelay(slow.port, { maxConnections: 2 });
     const id = await publish();
     await waitFor(() => slow.mails.length, (length) => length >= 2);
-    await mailroom.as().put('/v1/smtp-settings', { serverAddress: null }).expect(200);
+    await mailroom.sdk.putSmtpSettings({ body: { serverAddress: null } });
     const { sending, sent } = await counts(id);
     await waitFor(() => counts(id), (now) => now['sending'] === 0 && now['queued'] === 0);
     expect(slow.mails.length).toBeLessThanOrEqual(sent! + sending! + 2); // those that had started
@@ -110,10 +110,10 @@ describe('relays that behave oddly, and settings that change under way', () => {
     await useRelay(server.port);
     const now = new Date();
     const { id } = await insertEmail(mailroom.container.database, { messageId: 'no message id', nextAttemptAt: now, nudgeAt: now });
-    const email = async () => (await mailroom.as().get(`/v1/emails/${id}`).expect(200)).body;
+    const email = () => mailroom.sdk.getEmail({ path: { id } });
     const deferred = await waitFor(email, ({ status }) => status === 'deferred');
     expect(deferred).toMatchObject({ reason: { code: 'INTERNAL' }, attempts: [{ number: 1, code: 'INTERNAL', outcome: 'deferred' }] });
-    expect(Date.parse(deferred.nextAttemptAt) - Date.now()).toBeGreaterThan(30_000);
+    expect(Date.parse(deferred.nextAttemptAt!) - Date.now()).toBeGreaterThan(30_000);
   });
 
   test('an e-mail that loses its worker again and again waits longer each time, and ends with its window', async () => {

@@ -20,9 +20,9 @@ test('maxMessagesPerSecond holds for all workers together', async () => {
     await prisma.$executeRaw`
       INSERT INTO subscriptions (id, email_address, email_key, all_events, event_types, updated_by)
       SELECT uuid_v7(), 'pace@example.com', 'pace@example.com', false, ARRAY['DiskUsageWarning'], 'test'`;
-    const settings = { serverAddress: '127.0.0.1', port: sink.port, security: 'none', senderAddress: 'mailroom@example.com', maxMessagesPerSecond: PER_SECOND };
-    await mailroom.as().put('/v1/smtp-settings', settings).expect(200);
-    for (let n = 0; n < EMAILS; n += 1) await mailroom.as().post('/v1/events', { type: 'DiskUsageWarning' }).expect(202);
+    const settings = { serverAddress: '127.0.0.1', port: sink.port, security: 'none', senderAddress: 'mailroom@example.com', maxMessagesPerSecond: PER_SECOND } as const;
+    await mailroom.sdk.putSmtpSettings({ body: settings });
+    for (let n = 0; n < EMAILS; n += 1) await mailroom.sdk.publishEvent({ body: { type: 'DiskUsageWarning' } });
     await waitFor(() => sink.mails.length, (length) => length === EMAILS, 30_000);
     const starts = (await prisma.emailAttempt.findMany()).map(({ startedAt }) => startedAt.getTime()).sort((one, other) => one - other);
     const elapsed = starts.at(-1)! - starts[0]!;

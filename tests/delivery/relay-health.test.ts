@@ -11,14 +11,14 @@ let mailroom: TestMailroom;
 
 beforeAll(async () => {
   mailroom = await startMailroom({ env: { MAILROOM_RETRY_BASE_MS: '3000' } });
-  await mailroom.as().post('/v1/subscriptions', { emailAddress: 'ops@example.com', eventTypes: [TYPE] }).expect(201);
+  await mailroom.sdk.createSubscription({ body: { emailAddress: 'ops@example.com', eventTypes: [TYPE] } });
 });
 afterAll(() => mailroom.close());
 
 const settings = (port: number, overrides = {}) =>
-  mailroom.as().put('/v1/smtp-settings', { serverAddress: '127.0.0.1', port, security: 'none', senderAddress: 'mailroom@example.com', maxConnections: 4, ...overrides }).expect(200);
+  mailroom.sdk.putSmtpSettings({ body: { serverAddress: '127.0.0.1', port, security: 'none', senderAddress: 'mailroom@example.com', maxConnections: 4, ...overrides } });
 const publish = async (count: number): Promise<string[]> => {
-  const { body } = await mailroom.as().post('/v1/events/batch', { events: Array.from({ length: count }, () => ({ type: TYPE })) }).expect(202);
+  const body = await mailroom.sdk.publishEvents({ body: { events: Array.from({ length: count }, () => ({ type: TYPE })) } });
   return (body.items as { id: string }[]).map(({ id }) => id);
 };
 const emails = (eventIds: string[]) => mailroom.container.database.prisma.email.findMany({ where: { eventId: { in: eventIds } } });
@@ -185,7 +185,7 @@ describe('a relay that asks for less', () => {
     const slowed = await waitFor(state, (row) => (row?.slowIntervalMs ?? 0) > 0);
     expect(slowed!.slowIntervalMs).toBeGreaterThanOrEqual(200);
     await server.close();
-    await mailroom.as().post(`/v1/emails/${(await emails([id!]))[0]!.id}/cancel`);
+    await mailroom.sdk.results.cancelEmail({ path: { id: (await emails([id!]))[0]!.id } });
   });
 
   test('by complaints that come together is slowed down once, by later ones further, to ten seconds at most; half of it is over after 30 s', async () => {

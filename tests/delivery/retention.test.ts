@@ -57,9 +57,9 @@ test('finished e-mails and events older than the retention go with all that is t
 test('a batch that is being deleted holds no delivery up', async () => {
   const [whole, sink] = await Promise.all([startMailroom(), startSmtpSink()]);
   try {
-    await whole.as().put('/v1/smtp-settings', { serverAddress: '127.0.0.1', port: sink.port, security: 'none', senderAddress: 'mailroom@example.com' }).expect(200);
-    await whole.as().post('/v1/subscriptions', { emailAddress: 'ops@example.com', allEvents: true }).expect(201);
-    const publish = () => whole.as().post('/v1/events', { type: 'ApplianceHealthy' }).expect(202);
+    await whole.sdk.putSmtpSettings({ body: { serverAddress: '127.0.0.1', port: sink.port, security: 'none', senderAddress: 'mailroom@example.com' } });
+    await whole.sdk.createSubscription({ body: { emailAddress: 'ops@example.com', allEvents: true } });
+    const publish = () => whole.sdk.publishEvent({ body: { type: 'ApplianceHealthy' } });
     const sent = (count: number) => waitFor(() => database.prisma.email.count({ where: { status: 'sent' } }), (value) => value === count);
     const { database } = whole.container;
     await publish();

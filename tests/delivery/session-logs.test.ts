@@ -39,15 +39,15 @@ async function sink(options: SinkOptions = {}): Promise<SmtpSink> {
 }
 
 const settings = (port: number, overrides: object = {}) =>
-  mailroom.as().put('/v1/smtp-settings', { serverAddress: '127.0.0.1', port, security: 'none', senderAddress: 'mailroom@example.com', maxConnections: 1, ...overrides }).expect(200);
+  mailroom.sdk.putSmtpSettings({ body: { serverAddress: '127.0.0.1', port, security: 'none', senderAddress: 'mailroom@example.com', maxConnections: 1, ...overrides } });
 
-const subscribe = (emailAddress: string) => mailroom.as().post('/v1/subscriptions', { emailAddress, eventTypes: ['PasswordCheckFailed'] }).expect(201);
+const subscribe = (emailAddress: string) => mailroom.sdk.createSubscription({ body: { emailAddress, eventTypes: ['PasswordCheckFailed'] } });
 
 /** Publishes, and waits until all e-mails have this status. */
 async function publish(status: string): Promise<{ id: string; toAddress: string; messageId: string }[]> {
-  const { body } = await mailroom.as().post('/v1/events', { type: 'PasswordCheckFailed' }).expect(202);
-  await waitFor(() => mailroom.as().get(`/v1/events/${body.id}`), ({ body: event }) => event.matchedAt !== null && Object.entries(event.emails as object).every(([name, count]) => count === 0 || name === status), 60_000);
-  return mailroom.container.database.prisma.email.findMany({ where: { eventId: body.id as string }, orderBy: { id: 'asc' } });
+  const { id: eventId } = await mailroom.sdk.publishEvent({ body: { type: 'PasswordCheckFailed' } });
+  await waitFor(() => mailroom.sdk.getEvent({ path: { id: eventId } }), (event) => event.matchedAt !== null && Object.entries(event.emails).every(([name, count]) => count === 0 || name === status), 60_000);
+  return mailroom.container.database.prisma.email.findMany({ where: { eventId }, orderBy: { id: 'asc' } });
 }
 
 const read = (where: Prisma.SmtpSessionLogWhereInput): Promise<LogRow[]> => mailroom.container.database.prisma.smtpSessionLog.findMany({ where, orderBy: { id: 'asc' } });
@@ -79,7 +79,7 @@ describe('a delivery', () => {
     await subscribe('refused1@example.com');
     await subscribe('refused2@example.com');
     await subscribe('good2@example.com');
-    const { body } = await mailroom.as().post('/v1/events', { type: 'PasswordCheckFailed' }).expect(202);
+    const body = await mailroom.sdk.publishEvent({ body: { type: 'PasswordCheckFailed' } });
     const rows = await loggedWith(server, 4);
     expect(rows).toHaveLength(4);
     expect(server.connections).toBe(1);

@@ -31,23 +31,23 @@ class World {
   static async open(zone: Zone): Promise<World> {
     const [mailroom, dns] = await Promise.all([startMailroom({ env: { MAILROOM_RETRY_BASE_MS: HOUR } }), startDnsServer(zone)]);
     closers.push(() => dns.close(), () => mailroom.close());
-    await mailroom.as().put('/v1/dns-settings', { servers: [dns.address] }).expect(200);
-    await mailroom.as().post('/v1/subscriptions', { emailAddress: 'alice@example.com', eventTypes: ['DiskUsageWarning'] }).expect(201);
+    await mailroom.sdk.putDnsSettings({ body: { servers: [dns.address] } });
+    await mailroom.sdk.createSubscription({ body: { emailAddress: 'alice@example.com', eventTypes: ['DiskUsageWarning'] } });
     return new World(mailroom, dns);
   }
 
   async use(port: number, overrides: object = {}): Promise<void> {
-    await this.mailroom.as().put('/v1/smtp-settings', { serverAddress: 'mail.test', port, security: 'none', senderAddress: 'mailroom@example.com', ...overrides }).expect(200);
+    await this.mailroom.sdk.putSmtpSettings({ body: { serverAddress: 'mail.test', port, security: 'none', senderAddress: 'mailroom@example.com', ...overrides } });
   }
 
   async publish(): Promise<string> {
-    return (await this.mailroom.as().post('/v1/events', { type: 'DiskUsageWarning' }).expect(202)).body.id as string;
+    return (await this.mailroom.sdk.publishEvent({ body: { type: 'DiskUsageWarning' } })).id;
   }
 
   /** The e-mail of an event, once it has this status. */
   async email(eventId: string, status: string, deadlineMs: number): Promise<Email> {
-    const page = await waitFor(() => this.mailroom.as().get(`/v1/emails?eventId=${eventId}`).expect(200), ({ body }) => body.items[0]?.status === status, deadlineMs);
-    return (await this.mailroom.as().get(`/v1/emails/${page.body.items[0].id}`).expect(200)).body as Email;
+    const page = await waitFor(() => this.mailroom.sdk.listEmails({ query: { eventId } }), ({ items }) => items[0]?.status === status, deadlineMs);
+    return (await this.mailroom.sdk.getEmail({ path: { id: page.items[0]!.id } }));
   }
 }
 
@@ -109,13 +109,13 @@ onLinux('relays that take all the time there is', () => {
       const { attempts: [attempt] } = await world.email(event, 'deferred', SLACK_MS);
       expect(attempt).toMatchObject({ code: 'CONNECTION_REFUSED', message: expect.stringMatching(/No other address helped: .*And \d+ more\.$/) });
       expect(attempt!.message!.length).toBeLessThan(1_000);
-      const tested = (await world.mailroom.as().post('/v1/smtp-tests', { sendTo: 'admin@example.com', timeoutSeconds: 5 }).set('Prefer', 'wait=30').expect(202)).body as { status: string; message: string; addresses: object[] };
+      const tested = (await world.mailroom.sdk.startSmtpTest({ body: { sendTo: 'admin@example.com', timeoutSeconds: 5 }, headers: { Prefer: 'wait=30' } })) as { status: string; message: string; addresses: object[] };
       expect(tested).toMatchObject({ status: 'failed', message: expect.stringContaining('more hosts or addresses were left out') });
       expect(tested.addresses.length).toBeLessThanOrEqual(MAX_ADDRESSES);
 
       const right = await startDnsServer({ 'mail.test': { A: ['127.0.0.1'] } });
       closers.push(() => right.close());
-      await world.mailroom.as().put('/v1/dns-settings', { servers: [right.address] }).expect(200);
+      await world.mailroom.sdk.putDnsSettings({ body: { servers: [right.address] } });
       for (const id of [event, await world.publish()]) await world.email(id, 'sent', SLACK_MS);
     }, WHOLE_TEST_MS);
 
@@ -139,7 +139,7 @@ onLinux('relays that take all the time there is', () => {
       ['the settings are', (world, port) => world.use(port, { serverAddress: '127.0.0.1', maxConnections: 3 })],
       ['DNS is', async (world) => {
         world.dns.zone['mail.test'] = { A: ['127.0.0.1'] };
-        await world.mailroom.as().put('/v1/dns-settings', { servers: [world.dns.address] }).expect(200);
+        await world.mailroom.sdk.putDnsSettings({ body: { servers: [world.dns.address] } });
       }],
     ])('where all are silent: mail that waits for them, and later mail, goes out within the limit of one when %s corrected', async (_what, correct) => {
       const server = await sink();

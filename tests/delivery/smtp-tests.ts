@@ -1,9 +1,7 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { simpleParser } from 'mailparser';
-import { ADMIN_KEY, startMailroom, type TestMailroom } from '../setup/mailroom.js';
+import type { SmtpSettingsUpdate, SmtpTest, SmtpTestEvent, SmtpTestRequest } from '../../openapi/client/src/index.js';
+import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
 import { createPki } from '../setup/pki.js';
 import { lies, type SinkOptions, type SmtpSink, startScriptedServer, startSmtpSink } from '../setup/smtp-servers.js';
 import { waitFor } from '../setup/wait.js';
@@ -26,17 +24,17 @@ export function describeSmtpTests(name: string, openBackEnd: () => Promise<Queue
       closers.push(() => made.close());
       return made.port;
     };
-    const candidate = (port: number, overrides = {}) => ({ serverAddress: '127.0.0.1', port, security: 'none', senderAddress: 'mailroom@example.com', ...overrides });
-    const run = async (settings: object | undefined, overrides = {}) => {
+    const candidate = (port: number, overrides: Partial<SmtpSettingsUpdate> = {}): SmtpSettingsUpdate => ({ serverAddress: '127.0.0.1', port, security: 'none', senderAddress: 'mailroom@example.com', ...overrides });
+    const run = (settings: SmtpSettingsUpdate | undefined, overrides: Partial<SmtpTestRequest> = {}): Promise<SmtpTest> => {
       const body = { sendTo: 'admin@example.com', timeoutSeconds: 5, ...(settings && { settings }), ...overrides };
-      return (await mailroom.as().post('/v1/smtp-tests', body).set('Prefer', 'wait=30').expect(202)).body;
+      return mailroom.sdk.startSmtpTest({ body, headers: { Prefer: 'wait=30' } });
     };
-    const stagesOf = (test: { addresses: { stages: { name: string; status: string }[] }[] }) => test.addresses[0]!.stages.map(({ name: stage, status }) => `${stage} ${status}`);
+    const stagesOf = (test: SmtpTest) => test.addresses[0]!.stages.map(({ name: stage, status }) => `${stage} ${status}`);
 
     beforeAll(async () => {
       backEnd = await openBackEnd();
       mailroom = await startMailroom({ ...backEnd, env: { MAILROOM_RETRY_BASE_MS: '300' } });
-      await mailroom.as().post('/v1/subscriptions', { emailAddress: 'flow@example.com', eventTypes: ['TestConnectionFailed'] }).expect(201);
+      await mailroom.sdk.createSubscription({ body: { emailAddress: 'flow@example.com', eventTypes: ['TestConnectionFailed'] } });
     });
     afterAll(async () => {
       await mailroom?.close();
@@ -54,15 +52,15 @@ export function describeSmtpTests(name: string, openBackEnd: () => Promise<Queue
       expect(stagesOf(done)).toEqual(['connect passed', 'greeting passed', 'ehlo passed', 'startTls warned', 'auth passed', 'mailFrom passed', 'rcptTo passed', 'data passed', 'quit passed']);
       const [address] = done.addresses;
       expect(address).toMatchObject({ address: '127.0.0.1', status: 'passed', queueId: '1', tls: { protocol: 'TLSv1.3', trusted: false } });
-      expect(address.message).toContain('mailbox of admin@example.com');
-      expect(address.tls.chain[0].subjectAltNames).toContain('IP Address:127.0.0.1');
+      expect(address!.message).toContain('mailbox of admin@example.com');
+      expect(address!.tls!.chain[0]!.subjectAltNames).toContain('IP Address:127.0.0.1');
       expect(JSON.stringify(done)).not.toContain('secret-of-the-test');
-      expect(address.transcript).toContain('AUTH');
-      expect(address.transcript).not.toContain(Buffer.from('\0mailroom\0secret-of-the-test').toString('base64'));
+      expect(address!.transcript).toContain('AUTH');
+      expect(address!.transcript).not.toContain(Buffer.from('\0mailroom\0secret-of-the-test').toString('base64'));
       const mail = await simpleParser(server.mails[0]!.raw);
       expect(mail.from?.text).toContain('other@example.com');
       expect(mail.text).toContain(`127.0.0.1, port ${server.port}`);
-      const { body } = await mailroom.as().get(`/v1/smtp-tests/${done.id}`).expect(200);
+      const body = await mailroom.sdk.getSmtpTest({ path: { id: done.id } });
       expect(body).toEqual(done);
       const { rows } = { rows: await mailroom.container.database.prisma.smtpTest.findMany() };
       expect(JSON.stringify(rows)).not.toContain('secret-of-the-test');
@@ -79,9 +77,9 @@ export function describeSmtpTests(name: string, openBackEnd: () => Promise<Queue
     ] as const)('a server that lies: %s', async (_name, script, status, stage, code) => {
       const done = await run(candidate(await liar(script)), { timeoutSeconds: 1 });
       expect(done.status).toBe(status);
-      const failed = done.addresses[0].stages.find((one: { status: string }) => one.status === 'failed');
+      const failed = done.addresses[0]!.stages.find((one) => one.status === 'failed');
       expect(failed).toMatchObject({ name: stage, code, message: expect.any(String), hint: expect.any(String) });
-      expect(done.addresses[0].durationMs).toBeLessThan(3_000);
+      expect(done.addresses[0]!.durationMs).toBeLessThan(3_000);
       expect(done.message).toContain('127.0.0.1');
     });
 
@@ -98,7 +96,7 @@ export function describeSmtpTests(name: string, openBackEnd: () => Promise<Queue
       const server = await sink({ refuse: (_address, command) => (command === 'RCPT' ? '550 5.1.1 No such user' : undefined) });
       const done = await run(candidate(server.port));
       expect(done.status).toBe('failed');
-      expect(done.addresses[0].stages.find((one: { name: string }) => one.name === 'rcptTo')).toMatchObject({ status: 'failed', reply: expect.stringContaining('No such user') });
+      expect(done.addresses[0]!.stages.find((one) => one.name === 'rcptTo')).toMatchObject({ status: 'failed', reply: expect.stringContaining('No such user') });
       expect(server.mails).toEqual([]);
     });
 
@@ -108,7 +106,7 @@ export function describeSmtpTests(name: string, openBackEnd: () => Promise<Queue
     });
 
     test('what cannot be tested is refused at once', async () => {
-      await mailroom.as().put('/v1/smtp-settings', { serverAddress: null }).expect(200);
+      await mailroom.sdk.putSmtpSettings({ body: { serverAddress: null } });
       expect((await mailroom.as().post('/v1/smtp-tests', { sendTo: 'a@example.com' }).expect(409)).body.code).toBe('SMTP_DISABLED');
       const cases: [object, string, string][] = [
         [{ sendTo: 'nobody' }, '/sendTo', 'EMAIL_ADDRESS_INVALID'],
@@ -126,78 +124,68 @@ export function describeSmtpTests(name: string, openBackEnd: () => Promise<Queue
 
     test('other mail waits while a test runs, uses no attempt, and goes on by itself', async () => {
       const server = await sink();
-      await mailroom.as().put('/v1/smtp-settings', candidate(server.port)).expect(200);
+      await mailroom.sdk.putSmtpSettings({ body: candidate(server.port) });
       const silent = await liar(lies.noGreeting);
-      const { body: started } = await mailroom.as().post('/v1/smtp-tests', { sendTo: 'a@example.com', timeoutSeconds: 2, settings: candidate(silent) }).expect(202);
-      const status = async () => (await mailroom.as().get(`/v1/smtp-tests/${started.id}`)).body;
+      const started = await mailroom.sdk.startSmtpTest({ body: { sendTo: 'a@example.com', timeoutSeconds: 2, settings: candidate(silent) } });
+      const status = () => mailroom.sdk.getSmtpTest({ path: { id: started.id } });
       await waitFor(status, (one) => one.status === 'running');
-      const { body: event } = await mailroom.as().post('/v1/events', { type: 'TestConnectionFailed' }).expect(202);
-      const emails = async () => (await mailroom.as().get(`/v1/emails?eventId=${event.id}`)).body.items;
+      const event = await mailroom.sdk.publishEvent({ body: { type: 'TestConnectionFailed' } });
+      const emails = async () => (await mailroom.sdk.listEmails({ query: { eventId: event.id } })).items;
       await waitFor(emails, (items) => items.length === 1);
       const held: string[] = [];
       for (let test = await status(); test.status === 'running'; test = await status()) {
         const [email] = await emails();
-        if ((await status()).status === 'running') held.push(`${email.status} ${email.attemptCount}`);
+        if ((await status()).status === 'running') held.push(`${email!.status} ${email!.attemptCount}`);
       }
       expect(new Set(held)).toEqual(new Set(['queued 0']));
-      const [sent] = await waitFor(emails, ([email]) => email.status === 'sent');
+      const [sent] = await waitFor(emails, ([email]) => email?.status === 'sent');
       const test = await status();
-      expect(Date.parse(sent.sentAt)).toBeGreaterThanOrEqual(Date.parse(test.finishedAt));
+      expect(Date.parse(sent!.sentAt!)).toBeGreaterThanOrEqual(Date.parse(test.finishedAt!));
       expect(server.mails).toHaveLength(1);
     });
 
     test('a test waits until nothing is being sent, and tests run one at a time', async () => {
       const slow = await sink({ delayMs: 1_000 });
-      await mailroom.as().put('/v1/smtp-settings', candidate(slow.port)).expect(200);
-      const { body: event } = await mailroom.as().post('/v1/events', { type: 'TestConnectionFailed' }).expect(202);
-      const email = async () => (await mailroom.as().get(`/v1/emails?eventId=${event.id}`)).body.items[0];
+      await mailroom.sdk.putSmtpSettings({ body: candidate(slow.port) });
+      const event = await mailroom.sdk.publishEvent({ body: { type: 'TestConnectionFailed' } });
+      const email = async () => (await mailroom.sdk.listEmails({ query: { eventId: event.id } })).items[0];
       await waitFor(email, (one) => one?.status === 'sending');
-      const started = await Promise.all([1, 2, 3].map(async () => (await mailroom.as().post('/v1/smtp-tests', { sendTo: 'a@example.com', timeoutSeconds: 5 }).expect(202)).body));
-      const tests = await Promise.all(started.map(({ id }) => waitFor(async () => (await mailroom.as().get(`/v1/smtp-tests/${id}`)).body, (one) => one.finishedAt !== null, 25_000)));
+      const started = await Promise.all([1, 2, 3].map(() => mailroom.sdk.startSmtpTest({ body: { sendTo: 'a@example.com', timeoutSeconds: 5 } })));
+      const tests = await Promise.all(started.map(({ id }) => waitFor(() => mailroom.sdk.getSmtpTest({ path: { id } }), (one) => one.finishedAt !== null, 25_000)));
       expect(tests.map((one) => one.status)).toEqual(['passed', 'passed', 'passed']);
-      const spans = tests.map((one) => [Date.parse(one.startedAt), Date.parse(one.finishedAt)] as const).sort(([a], [b]) => a - b);
-      expect(spans[0]![0]).toBeGreaterThanOrEqual(Date.parse((await email()).sentAt));
+      const spans = tests.map((one) => [Date.parse(one.startedAt!), Date.parse(one.finishedAt!)] as const).sort(([a], [b]) => a - b);
+      expect(spans[0]![0]).toBeGreaterThanOrEqual(Date.parse((await email())!.sentAt!));
       expect(spans[1]![0]).toBeGreaterThanOrEqual(spans[0]![1]);
       expect(spans[2]![0]).toBeGreaterThanOrEqual(spans[1]![1]);
     });
 
     test('the stream tells each stage, then the whole test, and ends', async () => {
       const server = await sink({ delayMs: 300 });
-      const { listener, url } = await listening();
-      closers.push(() => new Promise((closed) => listener.close(closed)));
-      const { body: started } = await mailroom.as().post('/v1/smtp-tests', { sendTo: 'a@example.com', settings: candidate(server.port) }).expect(202);
-      const response = await fetch(`${url}/v1/smtp-tests/${started.id}/stream`, { headers: { Authorization: `Bearer ${ADMIN_KEY}` } });
-      expect(response.headers.get('content-type')).toContain('text/event-stream');
-      const events = (await response.text()).split('\n\n').filter((block) => block.startsWith('id:')).map(parseEvent);
-      expect(events.filter(({ event }) => event === 'stage').map(({ data }) => data.stage.name)).toEqual(['connect', 'greeting', 'ehlo', 'auth', 'mailFrom', 'rcptTo', 'data', 'quit'].filter((stage) => stage !== 'auth'));
+      const started = await mailroom.sdk.startSmtpTest({ body: { sendTo: 'a@example.com', settings: candidate(server.port) } });
+      const watched = async () => {
+        const events: SmtpTestEvent[] = [];
+        for await (const event of mailroom.sdk.streamSmtpTest({ path: { id: started.id } })) events.push(event);
+        return events;
+      };
+      const events = await watched();
+      const stages = events.flatMap((one) => (one.event === 'stage' ? [one.data.stage.name] : []));
+      expect(stages).toEqual(['connect', 'greeting', 'ehlo', 'mailFrom', 'rcptTo', 'data', 'quit']);
       expect(events.at(-1)).toMatchObject({ event: 'test', data: { id: started.id, status: 'passed' } });
-      const again = await fetch(`${url}/v1/smtp-tests/${started.id}/stream`, { headers: { Authorization: `Bearer ${ADMIN_KEY}` } });
-      expect((await again.text())).toContain('event: test');
+      expect((await watched()).at(-1)).toEqual(events.at(-1));
     });
 
     test('an Idempotency-Key starts one test; without waiting the answer is queued', async () => {
       const server = await sink();
       const body = { sendTo: 'a@example.com', settings: candidate(server.port) };
-      const first = await mailroom.as().post('/v1/smtp-tests', body).set('Idempotency-Key', 'once').expect(202);
-      expect(first.body).toMatchObject({ status: 'queued', addresses: [] });
-      expect(first.headers['location']).toBe(`/v1/smtp-tests/${first.body.id}`);
-      const second = await mailroom.as().post('/v1/smtp-tests', body).set('Idempotency-Key', 'once').expect(202);
-      expect(second.body.id).toBe(first.body.id);
-      await waitFor(async () => (await mailroom.as().get(`/v1/smtp-tests/${first.body.id}`)).body, (one) => one.status === 'passed');
+      const { data: first, response } = await mailroom.sdk.results.startSmtpTest({ body, headers: { 'Idempotency-Key': 'once' } });
+      expect(first).toMatchObject({ status: 'queued', addresses: [] });
+      expect(response?.headers.get('location')).toBe(`/v1/smtp-tests/${first!.id}`);
+      const second = await mailroom.sdk.startSmtpTest({ body, headers: { 'Idempotency-Key': 'once' } });
+      expect(second.id).toBe(first!.id);
+      await waitFor(() => mailroom.sdk.getSmtpTest({ path: { id: first!.id } }), (one) => one.status === 'passed');
       expect(server.mails).toHaveLength(1);
-      const { body: page } = await mailroom.as().get('/v1/smtp-tests?limit=1').expect(200);
-      expect(page.items[0].id).toBe(first.body.id);
+      const page = await mailroom.sdk.listSmtpTests({ query: { limit: 1 } });
+      expect(page.items[0]?.id).toBe(first!.id);
     });
-
-    async function listening(): Promise<{ listener: Server; url: string }> {
-      const listener = createServer(mailroom.container.app).listen(0, '127.0.0.1');
-      await once(listener, 'listening');
-      return { listener, url: `http://127.0.0.1:${(listener.address() as AddressInfo).port}` };
-    }
   });
-}
-
-function parseEvent(block: string): { event: string; data: { stage: { name: string } } } {
-  const [, event = '', data = ''] = block.split('\n').map((line) => line.replace(/^\w+: /, ''));
-  return { event, data: JSON.parse(data) as { stage: { name: string } } };
 }

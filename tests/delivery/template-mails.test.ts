@@ -31,7 +31,7 @@ beforeAll(async () => {
   };
   [mailroom, sink] = await Promise.all([startMailroom({ env: { MAILROOM_RETRY_BASE_MS: '300' } }), startSmtpSink({ refuseMessage })]);
   await enable();
-  await mailroom.as().post('/v1/subscriptions', buildSubscription({ emailAddress: SUBSCRIBER })).expect(201);
+  await mailroom.sdk.createSubscription({ body: buildSubscription({ emailAddress: SUBSCRIBER }) });
 });
 beforeEach(async () => {
   await mailroom.as().delete(TEMPLATE).expect(200);
@@ -41,16 +41,16 @@ afterAll(async () => {
   await sink?.close();
 });
 
-const enable = () => mailroom.as().put('/v1/smtp-settings', { serverAddress: 'localhost', port: sink.port, security: 'none', senderAddress: 'mailroom@example.com' }).expect(200);
+const enable = () => mailroom.sdk.putSmtpSettings({ body: { serverAddress: 'localhost', port: sink.port, security: 'none', senderAddress: 'mailroom@example.com' } });
 const change = (template: object = {}) => mailroom.as().put(TEMPLATE, { subject: 'Changed: {{ AccountName }}', textBody: 'The account is {{ AccountName }}.', ...template }).expect(200);
-const publish = async (overrides: Partial<EventPublish> = {}) => (await mailroom.as().post('/v1/events', buildEvent(overrides)).expect(202)).body.id as string;
-const emailsOf = async (eventId: string) => (await mailroom.as().get(`/v1/emails?eventId=${eventId}`).expect(200)).body.items as EmailWithAttempts[];
+const publish = async (overrides: Partial<EventPublish> = {}) => (await mailroom.sdk.publishEvent({ body: buildEvent(overrides) })).id;
+const emailsOf = async (eventId: string) => (await mailroom.sdk.listEmails({ query: { eventId } })).items as EmailWithAttempts[];
 
 /** The only e-mail of an event, once it has this status. */
 async function reached(eventId: string, status: string): Promise<EmailWithAttempts> {
   const emails = await waitFor(() => emailsOf(eventId), ([email]) => email?.status === status);
   expect(emails).toHaveLength(1);
-  return (await mailroom.as().get(`/v1/emails/${emails[0]!.id}`).expect(200)).body as EmailWithAttempts;
+  return (await mailroom.sdk.getEmail({ path: { id: emails[0]!.id } }));
 }
 
 const withoutBoundary = (raw: string): string => raw.replaceAll(/boundary="([^"]+)"/.exec(raw)![1]!, 'BOUNDARY');
@@ -120,8 +120,8 @@ describe('a template that fails for one event', () => {
     const properties = { AccountName: 'svc-backup', AssetName: 'db-prod-01' };
     await change({ replyTo: 'helpdesk@example.com', ...template });
     const events = [{ ...properties, Count: 1, TimeZone: 'Europe/Berlin' }, { ...properties, ...values }].map((each) => buildEvent({ properties: each }));
-    const { body } = await mailroom.as().post('/v1/events/batch', { events }).expect(202);
-    const [good, bad] = [await arrived(body.items[0].id as string), await arrived(body.items[1].id as string)];
+    const body = await mailroom.sdk.publishEvents({ body: { events } });
+    const [good, bad] = [await arrived(body.items[0]!.id), await arrived(body.items[1]!.id)];
     expect(good.email).toMatchObject({ warnings: [], attemptCount: 1 });
     expect(good.mail.subject).not.toBe(DEFAULT_SUBJECT);
     expect(bad.email).toMatchObject({ warnings: [expect.stringMatching(/^The template failed, so the default was used: /)], attemptCount: 1 });
@@ -139,7 +139,7 @@ describe('a template that fails for one event', () => {
 
   test('or fails in a line that is too long to be told whole: the mails of all events that were matched together arrive', async () => {
     await change({ textBody: `${'x'.repeat(199)}🔒{% for i in (1..Count) %}x{% endfor %}` });
-    const { body } = await mailroom.as().post('/v1/events/batch', { events: [100_000_000, 1].map((Count) => buildEvent({ properties: { Count } })) }).expect(202);
+    const body = await mailroom.sdk.publishEvents({ body: { events: [100_000_000, 1].map((Count) => buildEvent({ properties: { Count } })) } });
     const warnings = [];
     for (const { id } of body.items as { id: string }[]) warnings.push((await arrived(id)).email.warnings);
     expect(warnings).toEqual([[expect.stringMatching(/^The template failed/)], []]);
@@ -152,7 +152,7 @@ describe('a template that fails for one event', () => {
       longest = Math.max(longest, performance.now() - last);
       last = performance.now();
     }, 10);
-    const { body } = await mailroom.as().post('/v1/events/batch', { events: Array.from({ length: 8 }, () => buildEvent({ properties: { Count: 3_000 } })) }).expect(202);
+    const body = await mailroom.sdk.publishEvents({ body: { events: Array.from({ length: 8 }, () => buildEvent({ properties: { Count: 3_000 } })) } });
     const ids = (body.items as { id: string }[]).map(({ id }) => id);
     try {
       for (const id of ids) expect((await arrived(id)).email.warnings).toHaveLength(1);
@@ -179,11 +179,11 @@ describe('a test mail', () => {
     expect(email).toMatchObject({ id: response.body.id, messageId: response.body.messageId, createdAt: response.body.createdAt, to: 'Test.Reader@example.com' });
     expect(sink.mails.find(({ raw }) => raw.includes(email.messageId))!.to).toEqual(['Test.Reader@example.com']);
     expect([mail.subject, mail.text?.trim(), mail.replyTo?.text]).toEqual(['[Test] Changed: tried', 'The account is tried.', 'helpdesk@example.com']);
-    const event = (await mailroom.as().get(`/v1/events/${email.eventId}`).expect(200)).body;
+    const event = (await mailroom.sdk.getEvent({ path: { id: email.eventId } }));
     expect(event).toMatchObject({ type: TYPE, isTest: true, properties: { AccountName: 'tried' }, publishedBy: 'MAILROOM_ADMIN_KEY', matchedAt: expect.any(String), emails: { sent: 1, queued: 0 } });
     const other = await publish();
     await arrived(other);
-    expect((await mailroom.as().get(`/v1/events/${other}`).expect(200)).body.isTest).toBe(false);
+    expect((await mailroom.sdk.getEvent({ path: { id: other } })).isTest).toBe(false);
     expect(await emailsOf(email.eventId)).toHaveLength(1);
   });
 
@@ -193,7 +193,7 @@ describe('a test mail', () => {
     const eventId = await publish({ properties: { AccountName: 'past' }, occurredAt: '2026-01-02T03:04:05Z' });
     const past = await arrived(eventIdOf(await sendTest({ sendTo: 'reader@example.com', eventId }).expect(202)));
     expect(past.mail.text).toContain('2 Jan 2026, 03:04:05 UTC');
-    expect((await mailroom.as().get(`/v1/events/${past.email.eventId}`)).body).toMatchObject({ isTest: true, occurredAt: '2026-01-02T03:04:05.000Z', properties: { AccountName: 'past' } });
+    expect((await mailroom.sdk.getEvent({ path: { id: past.email.eventId } }))).toMatchObject({ isTest: true, occurredAt: '2026-01-02T03:04:05.000Z', properties: { AccountName: 'past' } });
     await change({ subject: 'x'.repeat(300) });
     expect([...(await sendTest({ sendTo: 'reader@example.com' }).expect(202)).body.subject as string]).toHaveLength(255);
   });
@@ -215,7 +215,7 @@ describe('a test mail', () => {
     const first = await sendTest({ sendTo: 'once@example.com' }, 'key-3').expect(202);
     await arrived(eventIdOf(first));
     const before = await rowCounts();
-    await mailroom.as().put('/v1/smtp-settings', { serverAddress: null }).expect(200);
+    await mailroom.sdk.putSmtpSettings({ body: { serverAddress: null } });
     try {
       expectProblem(await sendTest({ sendTo: 'reader@example.com' }), 409, 'SMTP_DISABLED');
       expect(await rowCounts()).toEqual(before);

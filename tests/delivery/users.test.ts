@@ -33,25 +33,25 @@ afterAll(async () => {
   await liar?.close();
 });
 
-const settings = (port: number) => mailroom.as().put('/v1/smtp-settings', { serverAddress: 'localhost', port, security: 'none', senderAddress: 'mailroom@example.com' }).expect(200);
+const settings = (port: number) => mailroom.sdk.putSmtpSettings({ body: { serverAddress: 'localhost', port, security: 'none', senderAddress: 'mailroom@example.com' } });
 const release = () => settings(sink.port);
 
 let made = 0;
 /** An address that no other test has. */
 const fresh = (name: string): string => `${name}${made += 1}@example.com`;
 
-const subscribe = (recipient: object) => mailroom.as().post('/v1/subscriptions', { ...recipient, eventTypes: [TYPE] }).expect(201);
+const subscribe = (recipient: object) => mailroom.sdk.createSubscription({ body: { ...recipient, eventTypes: [TYPE] } });
 const subscriber = async (emailAddress: string): Promise<User> => {
-  const { body } = await mailroom.as().post('/v1/users', { name: 'Dana', emailAddress }).expect(201);
-  await subscribe({ userId: (body as User).id });
-  return body as User;
+  const body = await mailroom.sdk.createUser({ body: { name: 'Dana', emailAddress } });
+  await subscribe({ userId: (body).id });
+  return body;
 };
-const change = (user: User, overrides: Partial<User>) => mailroom.as().put(`/v1/users/${user.id}`, { ...user, ...overrides }).expect(200);
+const change = (user: User, overrides: Partial<User>) => mailroom.sdk.putUser({ path: { id: user.id }, body: { ...user, ...overrides } });
 const move = (user: User, emailAddress: string) => change(user, { emailAddress });
-const remove = ({ id }: User) => mailroom.as().delete(`/v1/users/${id}`).expect(204);
+const remove = ({ id }: User) => mailroom.sdk.deleteUser({ path: { id } });
 
-const publish = async (): Promise<string> => (await mailroom.as().post('/v1/events', { type: TYPE, properties: { DiskUsagePercent: 93 } }).expect(202)).body.id as string;
-const emailsOf = async (eventId: string): Promise<Email[]> => (await mailroom.as().get(`/v1/emails?eventId=${eventId}&limit=200`).expect(200)).body.items as Email[];
+const publish = async (): Promise<string> => (await mailroom.sdk.publishEvent({ body: { type: TYPE, properties: { DiskUsagePercent: 93 } } })).id;
+const emailsOf = async (eventId: string): Promise<Email[]> => (await mailroom.sdk.listEmails({ query: { eventId, limit: 200 } })).items;
 const reached = async (eventId: string, ...statuses: EmailStatus[]): Promise<Email[]> =>
   waitFor(() => emailsOf(eventId), (emails) => emails.map(({ status }) => status).sort().join() === [...statuses].sort().join());
 /** An event whose e-mails wait, for the server cannot be reached. */
@@ -60,9 +60,9 @@ const waiting = async (count = 1): Promise<{ id: string; emails: Email[] }> => {
   const id = await publish();
   return { id, emails: await reached(id, ...Array<EmailStatus>(count).fill('deferred')) };
 };
-const whole = async ({ id }: Email): Promise<EmailWithAttempts> => (await mailroom.as().get(`/v1/emails/${id}`).expect(200)).body as EmailWithAttempts;
+const whole = async ({ id }: Email): Promise<EmailWithAttempts> => (await mailroom.sdk.getEmail({ path: { id } }));
 const mailsTo = (...addresses: string[]) => sink.mails.filter(({ to }) => to.some((address) => addresses.includes(address)));
-const found = async (to: string): Promise<string[]> => ((await mailroom.as().get(`/v1/emails?to=${to}`).expect(200)).body.items as Email[]).map(({ id }) => id);
+const found = async (to: string): Promise<string[]> => ((await mailroom.sdk.listEmails({ query: { to } })).items as Email[]).map(({ id }) => id);
 const rowOf = ({ id }: Email) => mailroom.container.database.prisma.email.findUniqueOrThrow({ where: { id } });
 
 /** Expects that the e-mail was sent to this address, and that the server has it once, with the address in its header. */
@@ -128,7 +128,7 @@ describe('the address of a user', () => {
     const [email] = await reached(await publish(), 'failed');
     const address = fresh('dana');
     await move(dana, address);
-    await mailroom.as().post(`/v1/emails/${email!.id}/retry`).expect(202);
+    await mailroom.sdk.retryEmail({ path: { id: email!.id } });
     await reached(email!.eventId, 'sent');
     await expectSent(email!, address);
   });
@@ -160,8 +160,8 @@ describe('a user who is gone when mail is about to be sent', () => {
     await release();
     await reached(id, 'skipped');
     await expectSkipped(email!, code);
-    expect((await mailroom.as().get(`/v1/events/${id}`).expect(200)).body.emails).toMatchObject({ skipped: 1, sent: 0, deferred: 0 });
-    await mailroom.as().post(`/v1/emails/${email!.id}/retry`).expect(202);
+    expect((await mailroom.sdk.getEvent({ path: { id } })).emails).toMatchObject({ skipped: 1, sent: 0, deferred: 0 });
+    await mailroom.sdk.retryEmail({ path: { id: email!.id } });
     await reached(id, 'skipped');
     await expectSkipped(email!, code);
     await waitFor(() => mailroom.container.queue.depth(deliverEmails), ({ waiting: jobs, active }) => jobs + active === 0);
@@ -175,7 +175,7 @@ describe('a user who is gone when mail is about to be sent', () => {
     await reached(id, 'skipped');
     const address = fresh('dana');
     await move(dana, address);
-    await mailroom.as().post(`/v1/emails/${email!.id}/retry`).expect(202);
+    await mailroom.sdk.retryEmail({ path: { id: email!.id } });
     await reached(id, 'sent');
     await expectSent(email!, address);
   });
@@ -275,7 +275,7 @@ describe('an address gets an event once, and none that asks for it goes without'
     await reached(id, 'deferred', 'sent');
     expect(mailsTo(another)).toHaveLength(1);
     await move(dana, carl.emailAddress);
-    await waitFor(() => mailsTo(carl.emailAddress).length, (count) => count > 0).finally(() => waitFor(() => mailroom.as().post(`/v1/emails/${busy.id}/cancel`), ({ status }) => status === 200));
+    await waitFor(() => mailsTo(carl.emailAddress).length, (count) => count > 0).finally(() => waitFor(() => mailroom.sdk.results.cancelEmail({ path: { id: busy.id } }), ({ error }) => error === undefined));
     expect(mailsTo(carl.emailAddress)).toHaveLength(1);
   });
 
@@ -287,7 +287,7 @@ describe('an address gets an event once, and none that asks for it goes without'
     const { id } = await waiting(100);
     await prisma.$executeRaw`UPDATE users SET email_address = 'new-' || email_address, email_key = 'new-' || email_key WHERE starts_with(email_key, ${prefix}) AND name::int % 4 = 1`;
     await prisma.$executeRaw`UPDATE users SET enabled = false WHERE starts_with(email_key, ${prefix}) AND name::int % 4 = 2`;
-    for (const user of await prisma.user.findMany({ where: { emailKey: { startsWith: prefix } } })) if (Number(user.name) % 4 === 3) await mailroom.as().delete(`/v1/users/${user.id}`).expect(204);
+    for (const user of await prisma.user.findMany({ where: { emailKey: { startsWith: prefix } } })) if (Number(user.name) % 4 === 3) await mailroom.sdk.deleteUser({ path: { id: user.id } });
     await release();
     const emails = await reached(id, ...Array<EmailStatus>(50).fill('sent'), ...Array<EmailStatus>(50).fill('skipped'));
     const expected = Array.from({ length: 100 }, (_, n) => [`${prefix}${n}@example.com`, `new-${prefix}${n}@example.com`, 'USER_DISABLED', 'USER_DELETED'][n % 4]!);

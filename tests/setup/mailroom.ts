@@ -1,7 +1,9 @@
 import supertest from 'supertest';
+import { createMailroom, type Mailroom } from '../../openapi/client/src/index.js';
 import { readConfig } from '../../src/config.js';
 import { type Container, createContainer } from '../../src/container.js';
 import type { Role } from '../../src/contract/actor.js';
+import { listen } from '../../src/http/listen.js';
 import { createLogger } from '../../src/logger.js';
 import { KeyRing } from '../../src/secrets/key-ring.js';
 import { createTestDatabase } from './database.js';
@@ -17,10 +19,13 @@ export interface MailroomOptions {
   env?: Record<string, string>;
 }
 
-/** A whole Mailroom in this process: real Postgres (a database of its own), real queue, no listening socket. */
+/** A whole Mailroom in this process: real Postgres (a database of its own), real queue, a socket on loopback. */
 export interface TestMailroom {
   container: Container;
   databaseUrl: string;
+  url: string;
+  /** What integrators use, with the administrator's key. It repeats nothing: what a test does not expect is to be seen. */
+  sdk: Mailroom;
   /** A request with the administrator's key. */
   as(key?: string | null): Api;
   /** Makes a key of this role. */
@@ -42,13 +47,17 @@ export async function startMailroom({ redisUrl, workers = true, env = {} }: Mail
   const container = await createContainer({ config, databaseUrl: database.url, keys: new KeyRing([SECRET_KEY]), logger });
   await container.apiKeys.ensureAdministrator(ADMIN_KEY);
   if (workers) await container.startWorkers();
+  const listener = await listen(container.app, '127.0.0.1', 0);
   const as = (key: string | null = ADMIN_KEY): Api => apiOf(container, key);
   return {
     container,
     databaseUrl: database.url,
+    url: listener.url,
+    sdk: createMailroom({ baseUrl: listener.url, apiKey: ADMIN_KEY, retry: false }),
     as,
     keyOf: async (role) => (await as().post('/v1/api-keys', { name: `a ${role}`, role }).expect(201)).body.key as string,
     close: async () => {
+      await listener.close(5_000);
       await container.close(5_000);
       await database.drop();
     },
