@@ -109,7 +109,7 @@ function responseOf(status, codes, shared) {
 export const headersFor = (names, maybe = []) => Object.fromEntries([...names, 'RateLimit', 'RateLimit-Policy'].map((name) =>
   [name, maybe.includes(name) ? { ...RESPONSE_HEADERS[name], required: false } : { $ref: `#/components/headers/${name}` }]));
 
-export const headerComponents = () => structuredClone(RESPONSE_HEADERS);
+export const headerComponents = () => ({ ...RESPONSE_HEADERS });
 
 const ID = '019ab3c1-7d20-7000-8000-4d61696c726d';
 const instanceOf = (operationId, operations) => `/v1${operations.find(({ operation }) => operation.operationId === operationId).path.replace('{id}', ID).replace(/\{\w+\}/, 'InvoicePaid')}`;

@@ -1,14 +1,15 @@
 // What the contract says of the API as a whole.
 
+/** In the order in which somebody new needs them. */
 export const TAGS = [
+  ['SMTP settings', 'The mail server that Mailroom hands its mail to.'],
+  ['SMTP tests', 'Find out whether, and why not, mail can be handed over: each address, each step, each reply.'],
+  ['Subscriptions', 'Who gets mail for which events.'],
   ['Events', 'Publish what happened. Start here when you are another service.'],
   ['E-mails', 'What became of an event: one e-mail for each subscribed address, with every delivery attempt.'],
-  ['Subscriptions', 'Who gets mail for which events.'],
   ['Users', 'People who subscribe, with their address in one place.'],
   ['Event types', 'The catalogue of what can happen; add your own.'],
   ['E-mail templates', 'How the e-mails read; change them, preview them, send one to try it.'],
-  ['SMTP settings', 'The mail server that Mailroom hands its mail to.'],
-  ['SMTP tests', 'Find out whether, and why not, mail can be handed over: each address, each step, each reply.'],
   ['DNS settings', 'Who is asked for the addresses of mail servers.'],
   ['Accounts', 'Directory and asset accounts that the SMTP settings may log in with.'],
   ['Certificate requests', 'Ask a certificate authority for a certificate with which Mailroom signs in to the mail server.'],
@@ -21,9 +22,6 @@ export const TAGS = [
 
 export const DESCRIPTION = `Other services publish **events** ("a password check failed"). Mailroom finds who **subscribed**, renders the event type's
 **template**, and delivers the **e-mails** through the SMTP server that an administrator configured.
-
-**First steps here:** press *Authorize* and paste the API key that the first start printed. Then set the *SMTP settings*, create a
-*subscription*, publish an *event*, and look at its *e-mails*. The examples work as they stand.
 
 **Conventions.** JSON in UTF-8, at most 1 MiB; times are RFC 3339 in UTC; unknown properties are refused. Errors are RFC 9457
 \`application/problem+json\` with a stable \`code\`. PUT replaces: what you leave out takes its default, read-only fields are accepted and

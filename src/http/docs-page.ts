@@ -72,7 +72,6 @@ html:not(.dark-mode) .swagger-ui .btn.authorize svg { fill: #1b7a4d }
 .swagger-ui .filter .operation-filter-input { width: 100%; margin: 12px 0 }
 .swagger-ui .live-responses-table .highlight-code > .microlight { max-height: 75vh }
 .swagger-ui .response-col_links { display: none }
-.swagger-ui .responses-table:not(.live-responses-table) .response:is([data-code^="4"], [data-code^="5"]):not([data-code="400"]) :is(.response-controls, .model-example, .headers-wrapper) { display: none }
 `;
 
 /** What this function needs of the browser, where it runs: swagger-ui-express writes it into the page's script. */

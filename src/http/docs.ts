@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-import express, { type Express } from 'express';
-=======
-import type { Express, RequestHandler } from 'express';
->>>>>>> 839426dcd8f37c71aee1e946813b3eabd9cd5933
+import express, { type Express, type RequestHandler } from 'express';
 import swaggerUi, { type JsonObject } from 'swagger-ui-express';
 import { forReading, PAGE } from './docs-page.js';
 import { onlyRead } from './methods.js';
@@ -17,12 +13,8 @@ export function serveDocs(app: Express, contract: JsonObject): void {
   // Without it phones show the page as wide as on a desk, and tiny.
   const html = swaggerUi.generateHTML(forReading(contract), PAGE).replace('<head>', '<head>\n  <meta name="viewport" content="width=device-width, initial-scale=1">');
   app.use('/docs', (req, res, next) => (FILES.has(req.path) ? onlyRead(req, res, next) : notFoundHandler(req, res, next)));
-<<<<<<< HEAD
-  app.use('/docs', pageHeaders, revalidated().use(swaggerUi.serve, swaggerUi.setup(contract, {
-    customSiteTitle: 'Mailroom',
-    customCss: '.swagger-ui .topbar { display: none }',
-    swaggerOptions: { persistAuthorization: true, displayRequestDuration: true, docExpansion: 'list', filter: true, tryItOutEnabled: true },
-  })));
+  const page: RequestHandler = (_req, res) => void res.type('html').send(html);
+  app.use('/docs', pageHeaders, revalidated().use(swaggerUi.serve, page));
 }
 
 /** An application that has browsers keep what they were sent, and ask each time whether it is still that. */
@@ -31,8 +23,4 @@ function revalidated(): Express {
   app.disable('x-powered-by');
   app.set('etag', 'strong');
   return app.use((_req, res, next) => void (res.set('Cache-Control', 'no-cache'), next()));
-=======
-  const page: RequestHandler = (_req, res) => void res.type('html').send(html);
-  app.use('/docs', pageHeaders, swaggerUi.serve, page);
->>>>>>> 839426dcd8f37c71aee1e946813b3eabd9cd5933
 }

@@ -154,9 +154,10 @@ function templates(_world: World): Step[] {
 function tests(world: World): Step[] {
   const path = () => ({ id: world.ids['smtpTest']! });
   return [
-    { does: 'startSmtpTest', status: 202, summary: 'Settings that are not saved yet', headers: { Prefer: 'wait=60' }, then: ({ id }) => { world.ids['smtpTest'] = id; },
-      live: (body) => ({ ...body, settings: { ...(body['settings'] as object), serverAddress: '127.0.0.1', port: world.sink.port } }) },
-    { does: 'startSmtpTest', status: 202, request: 'saved', summary: 'The saved settings', answer: 'queued', body: { sendTo: 'you@example.com', timeoutSeconds: 20 } },
+    { does: 'startSmtpTest', status: 202, summary: 'The saved settings', answer: 'finished', headers: { Prefer: 'wait=60' }, then: ({ id }) => { world.ids['smtpTest'] = id; } },
+    { does: 'startSmtpTest', status: 202, request: 'candidate', summary: 'Settings that are not saved yet', answer: 'queued',
+      live: (body) => ({ ...body, settings: { ...(body['settings'] as object), serverAddress: '127.0.0.1', port: world.sink.port } }),
+      body: { sendTo: 'you@example.com', settings: { serverAddress: 'localhost', port: 1025, security: 'none', senderAddress: 'mailroom@example.com' } } },
     { does: 'getSmtpTest', status: 200, path, until: ({ body }) => body['status'] === 'passed' },
     { does: 'streamSmtpTest', status: 200, path },
     { does: 'listSmtpTests', status: 200, query: { limit: '1' } },
