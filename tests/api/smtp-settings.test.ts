@@ -102,7 +102,7 @@ describe('If-Match', () => {
     ['a list with it', (etag) => `"x", ${etag} ,"y"`, 200],
     ['a list without it', () => '"x", "y"', 412],
     ['a weak tag (strong comparison, RFC 9110 §13.1.1)', (etag) => `W/${etag}`, 412],
-    ['without quotes', (etag) => etag.replaceAll('"', ''), 412],
+    ['without quotes', (etag) => etag.replaceAll('"', ''), 400],
   ])('%s', async (_name, ifMatch, status) => {
     const { etag } = (await get()).headers;
     expect((await mailroom.as().put(PATH, {}).set('If-Match', ifMatch(etag!))).status).toBe(status);
