@@ -30,6 +30,7 @@ function operationsOf(contract) {
     operation,
     parameters: (operation.parameters ?? []).map(({ name }) => name),
     mediaTypes: Object.keys(operation.requestBody?.content ?? {}),
+    isSingle: method === 'get' && /(\}|-settings)$/.test(path),
   })));
   const names = operations.map(({ operation }) => operation.operationId);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
@@ -38,16 +39,24 @@ function operationsOf(contract) {
 }
 
 function completeOperation(facts) {
-  const { operation } = facts;
+  const { operation, isSingle } = facts;
   delete operation.responses[204]?.content; // there is no body, whatever else the method may answer
   const roles = operation.security[0].apiKey;
   // OpenAPI 3.0 allows scopes for OAuth2 only.
   operation.security = [{ apiKey: [] }];
   operation['x-roles'] = roles;
   operation.description = `${operation.description}\n\nRoles: ${roles.join(', ')}.`;
+  if (isSingle) (operation.parameters ??= []).push({ in: 'header', name: 'If-None-Match', required: false, schema: { type: 'string', maxLength: 1000 } });
   for (const parameter of operation.parameters ?? []) parameter.description ??= PARAMETERS[parameter.name];
   addHeaders(facts);
   nameFiles(operation);
+  if (isSingle) operation.responses[304] = { description: 'Still what If-None-Match names.', headers: headersFor(['ETag']) };
+  describe(facts);
+}
+
+/** tsoa says "Ok". */
+function describe({ operation: { responses }, isSingle, parameters }) {
+  if (responses[200]?.description === 'Ok') responses[200].description = isSingle ? 'The resource.' : parameters.includes('cursor') ? 'One page of the list.' : 'The answer.';
 }
 
 /** What they answer is no resource that has a version. */
@@ -61,6 +70,7 @@ function addHeaders({ operation, method, parameters }) {
       ...(['200', '201', '202'].includes(status) && isResource ? ['ETag'] : []),
       ...(['201', '202'].includes(status) || (status === '200' && replaces && method === 'post') ? ['Location'] : []),
       ...(status === '202' && parameters.includes('Idempotency-Key') ? ['Idempotency-Replayed'] : []),
+      ...(status === '202' && parameters.includes('Prefer') ? ['Preference-Applied', 'Vary'] : []),
     ];
     response.headers = headersFor(names, parameters.includes('dryRun') ? ['ETag'] : []);
   }

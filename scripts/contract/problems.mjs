@@ -15,7 +15,7 @@ const STATUSES = {
   404: ['NotFound', 'There is no such resource', 'There is no such resource.'],
   406: ['NotAcceptable', 'The resource has no such representation', 'The resource cannot be had in the media type that Accept asks for.'],
   409: ['Conflict', 'The state of the resource does not allow this', 'The state of the resource, or of Mailroom, does not allow it.'],
-  412: ['PreconditionFailed', 'The resource has changed', 'If-Match is stale: the resource has changed since you read it. Nothing was written.'],
+  412: ['PreconditionFailed', 'The resource has changed', 'If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.'],
   413: ['ContentTooLarge', 'The request is too large', 'The body or the file is larger than 1 MiB.'],
   415: ['UnsupportedMediaType', 'This media type is not understood', 'The body has another media type, charset or encoding than this operation takes.'],
   422: ['UnprocessableContent', 'The Idempotency-Key was used for another request', 'The Idempotency-Key was used for another body.'],
@@ -33,6 +33,9 @@ const withForm = ({ mediaTypes }) => mediaTypes.includes('multipart/form-data');
 const WHERE = {
   VALIDATION_FAILED: everywhere,
   REQUEST_INVALID: everywhere,
+  HOST_INVALID: everywhere,
+  PRECONDITION_INVALID: everywhere,
+  PRECONDITION_UNSUPPORTED: ({ method }) => method !== 'get',
   JSON_INVALID: withJson,
   JSON_TOO_DEEP: withJson,
   JSON_TOO_LARGE: withJson,
@@ -47,7 +50,7 @@ const WHERE = {
   ROLE_INSUFFICIENT: everywhere,
   NOT_FOUND: ({ path }) => path.includes('{'),
   IDEMPOTENCY_KEY_IN_PROGRESS: takes('Idempotency-Key'),
-  PRECONDITION_FAILED: takes('If-Match'),
+  PRECONDITION_FAILED: ({ parameters, isSingle }) => isSingle || parameters.includes('If-Match'),
   BODY_TOO_LARGE: withBody,
   FILE_TOO_LARGE: withForm,
   MEDIA_TYPE_UNSUPPORTED: withBody,
@@ -89,7 +92,7 @@ function responseOf(status, codes, shared) {
   const [name, , description] = STATUSES[status];
   const response = {
     description,
-    headers: headersFor(['429', '503'].includes(status) ? ['Retry-After'] : []),
+    headers: headersFor(['429', '503'].includes(status) || codes.includes('IDEMPOTENCY_KEY_IN_PROGRESS') ? ['Retry-After'] : [], status === '409' ? ['Retry-After'] : []),
     content: {
       'application/problem+json': {
         schema: { $ref: '#/components/schemas/Problem' },

@@ -31,6 +31,7 @@ of overwriting somebody else's change. Lists are paged by \`limit\` and \`cursor
 /** Parameters that mean the same wherever they stand. */
 export const PARAMETERS = {
   'If-Match': 'The ETag that you read. When the resource has changed since, the answer is 412 and nothing is written.',
+  'If-None-Match': 'The ETag that you have: while the resource is still that, the answer is 304 without a body.',
   'Idempotency-Key': '1 to 255 visible ASCII characters of your choice, such as a UUID. Kept 24 hours: the same key and body gets the first answer again, another body 422.',
   id: 'Its id.',
 };
@@ -41,6 +42,8 @@ export const RESPONSE_HEADERS = {
   'Content-Disposition': { description: 'The name of the file.', required: true, schema: { type: 'string', example: 'attachment; filename="mailroom.csr"' } },
   'Retry-After': { description: 'Seconds to wait before the request is repeated.', required: true, schema: { type: 'integer', example: 1 } },
   'Idempotency-Replayed': { description: '`true` when this is the answer to an earlier request with the same Idempotency-Key.', schema: { type: 'string', example: 'true' } },
+  'Preference-Applied': { description: 'Which preference of the Prefer header decided when the answer came (RFC 7240).', schema: { type: 'string', example: 'wait=60' } },
+  Vary: { description: 'Which headers of the request the answer depends on.', schema: { type: 'string', example: 'Prefer' } },
   RateLimit: { description: 'With MAILROOM_RATE_LIMIT: requests left in this window, and its seconds (draft-ietf-httpapi-ratelimit-headers-10).', schema: { type: 'string', example: '"key";r=19;t=1' } },
   'RateLimit-Policy': { description: 'With MAILROOM_RATE_LIMIT: how many requests the key may make in how many seconds.', schema: { type: 'string', example: '"key";q=20;w=1' } },
 };

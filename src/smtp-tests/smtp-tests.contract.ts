@@ -6,7 +6,7 @@ export type SmtpTestStatus = 'queued' | 'running' | 'passed' | 'failed' | 'timed
 export type SmtpTestAddressStatus = 'pending' | 'running' | 'passed' | 'failed' | 'timedOut';
 export type SmtpStageStatus = 'passed' | 'warned' | 'failed' | 'skipped';
 
-/** @example { "sendTo": "you@example.com", "timeoutSeconds": 30, "settings": { "serverAddress": "localhost", "port": 1025, "security": "none", "senderAddress": "mailroom@example.com" } } */
+/** @example { "sendTo": "you@example.com", "timeoutSeconds": 30 } */
 export interface SmtpTestRequest {
   /**
    * Where the test e-mails go: one for each address of the server.

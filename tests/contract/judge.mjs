@@ -6,6 +6,8 @@ import addFormats from 'ajv-formats';
 const FILE = new URL('../../openapi/openapi.json', import.meta.url);
 const BASE = '/v1';
 const PROBLEM = 'application/problem+json';
+/** What HTTP itself has them for, whatever is asked: no operation names them. */
+const OF_HTTP = new Set([408, 417, 431]);
 
 /**
  * @typedef {{ method: string, url: string, status: number, headers: Record<string, unknown>, body: Buffer }} Answer
@@ -32,7 +34,7 @@ export class Judge {
     const found = this.#operationOf(answer);
     const code = this.#codeOf(answer);
     if (answer.method === 'OPTIONS') return { operation: null, code, faults };
-    if (found === null) this.#judgeUnknown(answer, faults);
+    if (found === null || OF_HTTP.has(answer.status)) this.#judgeUnknown(answer, faults);
     else this.#judgeKnown(answer, found, code, faults);
     return { operation: found?.operation.operationId ?? null, code, faults };
   }

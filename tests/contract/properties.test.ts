@@ -22,7 +22,7 @@ interface Made {
   body: unknown;
 }
 
-const parametersOf = ({ parameters = [] }: Operation) => parameters.filter(({ name }) => name !== 'Prefer');
+const parametersOf = ({ parameters = [] }: Operation) => parameters.filter(({ name }) => !['Prefer', 'If-None-Match'].includes(name));
 const bodySchema = (operation: Operation): Schema | undefined => operation.requestBody?.content['application/json']?.schema;
 
 /** Requests that the contract allows. */
@@ -66,4 +66,7 @@ describe.each(operations.map((each) => [each.operation.operationId, each] as con
 });
 
 /** As a URL or header can hold it. */
-const printable = (value: unknown): string => (typeof value === 'string' ? value.replace(/[\ud800-\udfff]/g, '?') : typeof value === 'object' ? JSON.stringify(value) : String(value as number | boolean));
+const printable = (value: unknown): string => {
+  if (typeof value === 'string') return value.replace(/[\ud800-\udfff]/g, '?');
+  return JSON.stringify(value) ?? 'undefined';
+};

@@ -20,7 +20,7 @@ export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends 
 /**
  * List users
  *
- * Lists the users, newest first.
+ * The people whose address is kept here, newest first. Filter by address, or search names and addresses with `q`.
  *
  * Roles: administrator, auditor.
  */
@@ -63,7 +63,7 @@ export const deleteUser = <ThrowOnError extends boolean = false>(options: Option
 /**
  * Read a user
  *
- * Read a user
+ * Somebody who can subscribe, with the address that mail goes to.
  *
  * Roles: administrator, auditor.
  */
@@ -164,7 +164,7 @@ export const deleteTrustedCertificate = <ThrowOnError extends boolean = false>(o
 /**
  * Read a trusted certificate
  *
- * What it says, and who added it when.
+ * What the certificate of an authority says (subject, issuer, validity, fingerprint), and who added it when.
  *
  * Roles: administrator, auditor.
  */
@@ -193,7 +193,7 @@ export const getSupportBundle = <ThrowOnError extends boolean = false>(options: 
 /**
  * List subscriptions
  *
- * Lists the subscriptions, newest first.
+ * Who asked for mail for which events, newest first. Filter by address, user or event type.
  *
  * Roles: administrator, auditor.
  */
@@ -223,7 +223,7 @@ export const createSubscription = <ThrowOnError extends boolean = false>(options
 /**
  * List the default subscriptions of roles
  *
- * What the people of each role usually want mail for.
+ * What the people of each role usually want mail for. `POST` to the same path subscribes somebody to the events of a role.
  *
  * Roles: administrator, auditor.
  */
@@ -281,7 +281,7 @@ export const deleteSubscription = <ThrowOnError extends boolean = false>(options
 /**
  * Read a subscription
  *
- * Read a subscription
+ * Who gets mail, for which events, and whether it is switched on.
  *
  * Roles: administrator, auditor.
  */
@@ -311,7 +311,7 @@ export const putSubscription = <ThrowOnError extends boolean = false>(options: O
 /**
  * List SMTP tests
  *
- * The tests of the last two days, newest first.
+ * The tests of the last two days, newest first, each with what came out for every address.
  *
  * Roles: administrator, auditor.
  */
@@ -514,7 +514,7 @@ export const getEventType = <ThrowOnError extends boolean = false>(options: Opti
  * or with one of the same name that is gone, and adds at most 200. Its dry run tells how many subscriptions, and not which. Of built-in types nothing but `deliveryPolicy` can be changed, by an administrator (409 `EVENT_TYPE_BUILT_IN`).
  *
  * With `dryRun=true` nothing is changed; the answer lists what the change would break: templates that use a property that is gone or has another
- * type, and the subscriptions whose mails would have blanks then.
+ * type, and the subscriptions whose mails would have blanks then. With `If-None-Match: *` a type that is there already is left as it is (412).
  *
  * Roles: administrator, publisher.
  */
@@ -615,7 +615,7 @@ export const listEmailTemplates = <ThrowOnError extends boolean = false>(options
 /**
  * Reset an e-mail template
  *
- * Resets a template to the default, and answers with that.
+ * Resets a template to the default of its event type, and answers with that. E-mails that were made before stay as they are.
  *
  * Roles: administrator.
  */
@@ -965,7 +965,7 @@ export const deleteApiKey = <ThrowOnError extends boolean = false>(options: Opti
 /**
  * Read an API key
  *
- * Shows who a key belongs to and what it may do.
+ * Shows who a key belongs to, what it may do, when it expires and when it was last used. The key itself is never shown again.
  *
  * Roles: administrator, auditor.
  */
@@ -1022,7 +1022,7 @@ export const deleteAccount = <ThrowOnError extends boolean = false>(options: Opt
 /**
  * Read an account
  *
- * Read an account
+ * An account that the SMTP settings may log in with, and the servers that its password may be sent to. The password is never shown.
  *
  * Roles: administrator, auditor.
  */

@@ -35,25 +35,6 @@ export type UserPage = {
     nextCursor: string | null;
 };
 
-export type UserQuery = {
-    /**
-     * How many items at most.
-     */
-    limit?: number;
-    /**
-     * The `nextCursor` of the page before, with everything else in the request as it was.
-     */
-    cursor?: string;
-    /**
-     * Only the users with this address, whatever its case.
-     */
-    emailAddress?: string;
-    /**
-     * Only users whose name or address contains this text, whatever its case.
-     */
-    q?: string;
-};
-
 /**
  * Somebody who can subscribe: the address is kept here once.
  */
@@ -157,20 +138,6 @@ export type TrustedCertificatePage = {
 };
 
 /**
- * Which part of a list is asked for.
- */
-export type PageQuery = {
-    /**
-     * How many items at most.
-     */
-    limit?: number;
-    /**
-     * The `nextCursor` of the page before, with everything else in the request as it was.
-     */
-    cursor?: string;
-};
-
-/**
  * The first certificate of a file that was added.
  */
 export type AddedTrustedCertificate = {
@@ -246,16 +213,6 @@ export type TrustedCertificateUpload = {
     smtpPassword?: string | null;
 };
 
-/**
- * How much of the logs a support bundle holds.
- */
-export type SupportBundleQuery = {
-    /**
-     * The SMTP sessions of how many days, counted back from now: 1 or 2. Older ones are not kept.
-     */
-    days?: number;
-};
-
 export type Subscription = {
     id: Uuid;
     /**
@@ -265,7 +222,7 @@ export type Subscription = {
     /**
      * Null when the mail goes to an address.
      */
-    userId: Uuid | null;
+    userId: string | null;
     allEvents: boolean;
     eventTypes: Array<string>;
     objectId: string | null;
@@ -287,26 +244,6 @@ export type SubscriptionPage = {
     nextCursor: string | null;
 };
 
-export type SubscriptionQuery = {
-    /**
-     * How many items at most.
-     */
-    limit?: number;
-    /**
-     * The `nextCursor` of the page before, with everything else in the request as it was.
-     */
-    cursor?: string;
-    /**
-     * Only those of this address, whatever its case: its own, and those of users who have it now.
-     */
-    emailAddress?: string;
-    userId?: Uuid;
-    /**
-     * Only those that name this event type, or all events.
-     */
-    eventType?: string;
-};
-
 /**
  * Who gets mail for what. Give `emailAddress` or `userId`, never both; name `eventTypes`, or set `allEvents`, never both.
  */
@@ -318,7 +255,7 @@ export type SubscriptionWrite = {
     /**
      * The user whose mail it is, at the address that the user has when it is sent (`/v1/users`); null or left out with `emailAddress`.
      */
-    userId?: Uuid | null;
+    userId?: string | null;
     /**
      * True: every event, also of types that are added later.
      */
@@ -377,7 +314,10 @@ export type RoleDefaultsList = {
 export type DefaultSubscriptionWrite = {
     role: SubscriptionRole;
     emailAddress?: string | null;
-    userId?: Uuid | null;
+    /**
+     * A UUID (RFC 9562). Ids that Mailroom makes are version 7, so they sort by time.
+     */
+    userId?: string | null;
 };
 
 /**
@@ -392,11 +332,11 @@ export type ExplanationReason = {
     /**
      * The subscription that it is about; null for what is about none.
      */
-    subscriptionId: Uuid | null;
+    subscriptionId: string | null;
     /**
      * The user that it is about; null for what is about none.
      */
-    userId: Uuid | null;
+    userId: string | null;
 };
 
 export type Explanation = {
@@ -411,21 +351,6 @@ export type Explanation = {
      * Each reason for it and against it; those for it first. At most 100 subscriptions are told of.
      */
     reasons: Array<ExplanationReason>;
-};
-
-export type ExplainQuery = {
-    /**
-     * Name of the event type.
-     */
-    eventType: string;
-    /**
-     * The address, whatever its case.
-     */
-    emailAddress: string;
-    /**
-     * The `objectId` that the event carries; left out: none.
-     */
-    objectId?: string;
 };
 
 /**
@@ -445,6 +370,9 @@ export type SmtpTestStage = {
      * `connect`, `greeting`, `ehlo`, `startTls` or `tls`, `auth`, `mailFrom`, `rcptTo`, `data`, `quit`, in the order of the dialogue.
      */
     name: 'connect' | 'greeting' | 'ehlo' | 'startTls' | 'tls' | 'auth' | 'mailFrom' | 'rcptTo' | 'data' | 'quit';
+    /**
+     * `warned`: it went on, but look at the message. `skipped`: not reached, or not asked for.
+     */
     status: SmtpStageStatus;
     durationMs: number;
     /**
@@ -559,8 +487,14 @@ export type SmtpTest = {
      */
     requestedBy: string;
     createdAt: Timestamp;
-    startedAt: Timestamp | null;
-    finishedAt: Timestamp | null;
+    /**
+     * A time as RFC 3339 writes it, with its offset; Mailroom answers in UTC with milliseconds.
+     */
+    startedAt: string | null;
+    /**
+     * A time as RFC 3339 writes it, with its offset; Mailroom answers in UTC with milliseconds.
+     */
+    finishedAt: string | null;
 };
 
 /**
@@ -658,6 +592,10 @@ export type SmtpSettingsUpdate = {
      * Presents the active one of `/v1/client-certificates`. Refused while there is none, and with `security` `none`.
      */
     useClientCertificate?: boolean;
+    /**
+     * How to log in. What is set here is always done: when the server offers no way to log in, no mail is sent. With `security` `none`
+     * secrets travel in clear text.
+     */
     authentication?: SmtpAuthenticationInput;
     /**
      * The From address of all mail. Required when `serverAddress` is set.
@@ -710,6 +648,9 @@ export type SmtpTestRequest = {
      * For each address of the server, from the start of its own delivery, not from queueing.
      */
     timeoutSeconds?: number;
+    /**
+     * Settings to test that are not saved (yet). A stored secret is used for them only when their destination is that of the saved ones.
+     */
     settings?: SmtpSettingsUpdate;
 };
 
@@ -789,7 +730,7 @@ export type SmtpSettings = {
 /**
  * A value of a property: text (at most 8,192 characters), a number, true, false, or null.
  */
-export type PropertyValue = string | number | boolean | null;
+export type PropertyValue = string | null | number | boolean;
 
 /**
  * How many e-mails have which status.
@@ -825,7 +766,10 @@ export type Event = {
     /**
      * When the subscribers were looked up and their e-mails made; null until then.
      */
-    matchedAt: Timestamp | null;
+    matchedAt: string | null;
+    /**
+     * How many of its e-mails have which status.
+     */
     emails: EmailCounts;
 };
 
@@ -852,7 +796,7 @@ export type EventPublish = {
     /**
      * When it happened; now, when left out.
      */
-    occurredAt?: Timestamp | null;
+    occurredAt?: string | null;
 };
 
 export type AcceptedEvents = {
@@ -875,18 +819,6 @@ export type EventPage = {
      * Ask for the next page with it; null on the last page.
      */
     nextCursor: string | null;
-};
-
-export type EventQuery = {
-    limit?: number;
-    /**
-     * The `nextCursor` of the page before.
-     */
-    cursor?: string;
-    /**
-     * Only events of this type.
-     */
-    type?: string;
 };
 
 export type EventLevel = 'info' | 'warning' | 'error';
@@ -916,6 +848,10 @@ export type DeliveryPolicy = 'atLeastOnce' | 'atMostOnce';
  * A kind of event that services publish and people subscribe to.
  */
 export type EventTypeResource = {
+    /**
+     * Tells it from the impact that a dry run answers with.
+     */
+    kind: 'eventType';
     name: string;
     category: string;
     displayName: string;
@@ -934,7 +870,7 @@ export type EventTypeResource = {
     /**
      * Null for a built-in type that nobody changed.
      */
-    updatedAt: Timestamp | null;
+    updatedAt: string | null;
     /**
      * Name of the key that made the last change; null for a built-in type that nobody changed.
      */
@@ -947,29 +883,6 @@ export type EventTypePage = {
      * Ask for the next page with it; null on the last page.
      */
     nextCursor: string | null;
-};
-
-export type EventTypeQuery = {
-    /**
-     * How many items at most.
-     */
-    limit?: number;
-    /**
-     * The `nextCursor` of the page before, with everything else in the request as it was.
-     */
-    cursor?: string;
-    /**
-     * Only types whose name, display name or description contains this text, whatever its case.
-     */
-    q?: string;
-    /**
-     * Only this category, such as AccessRequest or PasswordManagement.
-     */
-    category?: string;
-    /**
-     * True: only the types that Mailroom comes with; false: only those of other services.
-     */
-    builtIn?: boolean;
 };
 
 /**
@@ -1000,6 +913,10 @@ export type AffectedSubscription = {
  * What a change of an event type would do. Nothing has been changed.
  */
 export type EventTypeImpact = {
+    /**
+     * Tells it from an event type.
+     */
+    kind: 'impact';
     eventType: string;
     change: 'create' | 'update' | 'delete' | 'none';
     properties: {
@@ -1032,6 +949,9 @@ export type EventPropertyWrite = {
      * Its name, which is the name of the macro too.
      */
     name: string;
+    /**
+     * `dateTime` is an RFC 3339 time, `uri` an absolute address with its scheme (RFC 3986).
+     */
     type: PropertyType;
     /**
      * What it is, for people who write templates.
@@ -1059,6 +979,9 @@ export type EventTypeWrite = {
      * What an event of this type means, in one sentence. Left out: nothing is said.
      */
     description?: string;
+    /**
+     * How serious it is. Left out: told from the name, as for built-in types: `error` with Failed or Error, `warning` with Warning, Expiring, Expired, Mismatch or Lost.
+     */
     level?: EventLevel;
     /**
      * What its events carry besides the properties of every event. One of those may be named too, to describe it anew or to require it; the four that
@@ -1066,7 +989,14 @@ export type EventTypeWrite = {
      * At most 100, and 32,768 characters as JSON, besides those of every event.
      */
     properties?: Array<EventPropertyWrite>;
+    /**
+     * The one field that can be changed of a built-in type. It applies to events that are matched from then on.
+     */
     deliveryPolicy?: DeliveryPolicy;
+    /**
+     * Read-only: accepted and ignored.
+     */
+    kind?: string;
     /**
      * Read-only: accepted and ignored.
      */
@@ -1083,13 +1013,6 @@ export type EventTypeWrite = {
      * Read-only: accepted and ignored.
      */
     updatedBy?: string | null;
-};
-
-export type DryRunQuery = {
-    /**
-     * True: change nothing, and tell what would break or be deleted.
-     */
-    dryRun?: boolean;
 };
 
 /**
@@ -1122,11 +1045,11 @@ export type Email = {
     /**
      * The subscription that asked for it; null for a mail that tries a template.
      */
-    subscriptionId: Uuid | null;
+    subscriptionId: string | null;
     /**
      * The user whose subscription asked for it, or null. The user is read again when the mail is sent.
      */
-    userId: Uuid | null;
+    userId: string | null;
     /**
      * The address; for a user the one that it was, or is to be, sent to first.
      */
@@ -1138,18 +1061,24 @@ export type Email = {
      */
     reason: EmailReason | null;
     attemptCount: number;
+    /**
+     * That of the event type when the e-mail was made.
+     */
     deliveryPolicy: DeliveryPolicy;
     /**
      * When it is tried (again); null when no attempt is planned.
      */
-    nextAttemptAt: Timestamp | null;
+    nextAttemptAt: string | null;
     /**
      * The Message-ID header (RFC 5322 §3.6.4), the same in every attempt.
      */
     messageId: string;
     createdAt: Timestamp;
     updatedAt: Timestamp;
-    sentAt: Timestamp | null;
+    /**
+     * A time as RFC 3339 writes it, with its offset; Mailroom answers in UTC with milliseconds.
+     */
+    sentAt: string | null;
     /**
      * What the server answered when it took the mail.
      */
@@ -1170,22 +1099,6 @@ export type EmailPage = {
      * Ask for the next page with it; null on the last page.
      */
     nextCursor: string | null;
-};
-
-export type EmailQuery = {
-    limit?: number;
-    /**
-     * The `nextCursor` of the page before.
-     */
-    cursor?: string;
-    status?: EmailStatus;
-    /**
-     * Only e-mails to this address, whatever its case.
-     */
-    to?: string;
-    eventId?: Uuid;
-    from?: Timestamp;
-    until?: Timestamp;
 };
 
 export type EmailsRetried = {
@@ -1212,7 +1125,13 @@ export type EmailRetryFilter = {
      */
     to?: string;
     eventId?: Uuid;
+    /**
+     * Made at this time or later.
+     */
     from?: Timestamp;
+    /**
+     * Made before this time.
+     */
     until?: Timestamp;
 };
 
@@ -1232,6 +1151,9 @@ export type EmailAttempt = {
      */
     address: string | null;
     port: number | null;
+    /**
+     * The status that the attempt led to.
+     */
     outcome: EmailStatus;
     /**
      * The step of the SMTP dialogue in which it ended.
@@ -1260,11 +1182,11 @@ export type EmailWithAttempts = {
     /**
      * The subscription that asked for it; null for a mail that tries a template.
      */
-    subscriptionId: Uuid | null;
+    subscriptionId: string | null;
     /**
      * The user whose subscription asked for it, or null. The user is read again when the mail is sent.
      */
-    userId: Uuid | null;
+    userId: string | null;
     /**
      * The address; for a user the one that it was, or is to be, sent to first.
      */
@@ -1276,18 +1198,24 @@ export type EmailWithAttempts = {
      */
     reason: EmailReason | null;
     attemptCount: number;
+    /**
+     * That of the event type when the e-mail was made.
+     */
     deliveryPolicy: DeliveryPolicy;
     /**
      * When it is tried (again); null when no attempt is planned.
      */
-    nextAttemptAt: Timestamp | null;
+    nextAttemptAt: string | null;
     /**
      * The Message-ID header (RFC 5322 §3.6.4), the same in every attempt.
      */
     messageId: string;
     createdAt: Timestamp;
     updatedAt: Timestamp;
-    sentAt: Timestamp | null;
+    /**
+     * A time as RFC 3339 writes it, with its offset; Mailroom answers in UTC with milliseconds.
+     */
+    sentAt: string | null;
     /**
      * What the server answered when it took the mail.
      */
@@ -1325,7 +1253,7 @@ export type EmailTemplateSummary = {
     /**
      * When it was changed last; null for a default.
      */
-    updatedAt: Timestamp | null;
+    updatedAt: string | null;
     /**
      * Name of the key that made the last change; null for a default.
      */
@@ -1341,30 +1269,6 @@ export type EmailTemplatePage = {
 };
 
 export type EmailTemplateOrder = 'eventType' | '-eventType' | 'displayName' | '-displayName' | 'category' | '-category' | 'level' | '-level' | 'isModified' | '-isModified' | 'updatedAt' | '-updatedAt';
-
-export type EmailTemplateQuery = {
-    /**
-     * How many items at most.
-     */
-    limit?: number;
-    /**
-     * The `nextCursor` of the page before, with everything else in the request as it was.
-     */
-    cursor?: string;
-    /**
-     * Only templates whose event type's name, display name or description, or whose own subject, contains this text, whatever its case.
-     */
-    q?: string;
-    /**
-     * Only this category, such as AccessRequest or PasswordManagement.
-     */
-    category?: string;
-    /**
-     * True: only templates that differ from the default; false: only defaults.
-     */
-    isModified?: boolean;
-    sort?: EmailTemplateOrder;
-};
 
 /**
  * How the e-mails of an event type read. Macros are written `{{ Name }}`, in the Liquid language.
@@ -1385,7 +1289,7 @@ export type EmailTemplate = {
     /**
      * When it was changed last; null for a default.
      */
-    updatedAt: Timestamp | null;
+    updatedAt: string | null;
     /**
      * Name of the key that made the last change; null for a default.
      */
@@ -1500,6 +1404,9 @@ export type UnsavedPreviewRequest = {
     properties?: {
         [key: string]: PropertyValue;
     };
+    /**
+     * A past event of this type.
+     */
     eventId?: Uuid;
     /**
      * One line, with macros. Whatever the values are, they stay on that line.
@@ -1531,6 +1438,9 @@ export type PreviewValues = {
     properties?: {
         [key: string]: PropertyValue;
     };
+    /**
+     * A past event of this type.
+     */
     eventId?: Uuid;
 };
 
@@ -1543,6 +1453,9 @@ export type SendTestRequest = {
     properties?: {
         [key: string]: PropertyValue;
     };
+    /**
+     * A past event of this type.
+     */
     eventId?: Uuid;
     /**
      * Where the mail goes.
@@ -1664,18 +1577,21 @@ export type ClientCertificate = {
     /**
      * The request that it was issued for; null: it was installed with its private key.
      */
-    certificateRequestId: Uuid | null;
+    certificateRequestId: string | null;
     installedAt: Timestamp;
     /**
      * Name of the key that installed it.
      */
     installedBy: string;
+    /**
+     * When it became the active one last.
+     */
     activatedAt: Timestamp;
     activatedBy: string;
     /**
      * When another one took its place; null while it is active, and when none did.
      */
-    replacedAt: Timestamp | null;
+    replacedAt: string | null;
 };
 
 export type ClientCertificatePage = {
@@ -1729,7 +1645,7 @@ export type CertificateRequest = {
     /**
      * When a certificate that was issued for it was installed last; null: none was yet.
      */
-    installedAt: Timestamp | null;
+    installedAt: string | null;
 };
 
 export type CertificateRequestPage = {
@@ -1817,7 +1733,7 @@ export type AuditEntry = {
     /**
      * The id of that key, which may have been deleted since; null for the program itself.
      */
-    actorKeyId: Uuid | null;
+    actorKeyId: string | null;
     /**
      * The IP address that the request came from; null for the program itself.
      */
@@ -1854,34 +1770,6 @@ export type AuditEntryPage = {
     nextCursor: string | null;
 };
 
-export type AuditLogQuery = {
-    /**
-     * How many items at most.
-     */
-    limit?: number;
-    /**
-     * The `nextCursor` of the page before, with everything else in the request as it was.
-     */
-    cursor?: string;
-    resourceType?: AuditedType;
-    /**
-     * Only changes of the resource with this id.
-     */
-    resourceId?: string;
-    action?: AuditedAction;
-    /**
-     * Only changes by keys of this name, in this case.
-     */
-    actor?: string;
-    actorKeyId?: Uuid;
-    /**
-     * Only changes that came along with this request.
-     */
-    requestId?: string;
-    from?: Timestamp;
-    until?: Timestamp;
-};
-
 /**
  * What a key may do: administrators everything, auditors read everything, publishers publish events and read their outcome.
  */
@@ -1899,11 +1787,11 @@ export type ApiKey = {
     /**
      * null: it does not expire.
      */
-    expiresAt: Timestamp | null;
+    expiresAt: string | null;
     /**
      * When a request was last made with it, as known some ten seconds later; null: never yet.
      */
-    lastUsedAt: Timestamp | null;
+    lastUsedAt: string | null;
 };
 
 export type ApiKeyPage = {
@@ -1926,11 +1814,11 @@ export type ApiKeyWithSecret = {
     /**
      * null: it does not expire.
      */
-    expiresAt: Timestamp | null;
+    expiresAt: string | null;
     /**
      * When a request was last made with it, as known some ten seconds later; null: never yet.
      */
-    lastUsedAt: Timestamp | null;
+    lastUsedAt: string | null;
     /**
      * The key itself. Shown this once: Mailroom keeps only a hash of it.
      */
@@ -1946,7 +1834,7 @@ export type ApiKeyCreate = {
     /**
      * From then on the key is refused (401 API_KEY_EXPIRED). It must be in the future; left out: the key does not expire.
      */
-    expiresAt?: Timestamp | null;
+    expiresAt?: string | null;
 };
 
 export type DirectoryAccount = {
@@ -2098,6 +1986,9 @@ export type AccountPassword = {
  * An error, as RFC 9457 defines it.
  */
 export type Problem = {
+    /**
+     * Names the code as a URI.
+     */
     type: string;
     /**
      * The kind of problem, the same for every occurrence.
@@ -2119,6 +2010,9 @@ export type Problem = {
      * Stable: write your code against this.
      */
     code: string;
+    /**
+     * Where the faults are, when they have a place.
+     */
     errors?: Array<ProblemError>;
     /**
      * Names the request in Mailroom's log; the same as the header X-Request-Id.
@@ -2138,6 +2032,9 @@ export type ProblemError = {
      * Name of the query parameter, path parameter or header.
      */
     parameter?: string;
+    /**
+     * What is wrong there.
+     */
     message: string;
     /**
      * In a template: the line, from 1.
@@ -2179,23 +2076,27 @@ export type ListUsersData = {
 
 export type ListUsersErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -2204,7 +2105,7 @@ export type ListUsersError = ListUsersErrors[keyof ListUsersErrors];
 
 export type ListUsersResponses = {
     /**
-     * Ok
+     * One page of the list.
      */
     200: UserPage;
 };
@@ -2220,31 +2121,35 @@ export type CreateUserData = {
 
 export type CreateUserErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -2280,31 +2185,35 @@ export type DeleteUserData = {
 
 export type DeleteUserErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * If-Match is stale: the resource has changed since you read it
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
      */
     412: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -2322,6 +2231,12 @@ export type DeleteUserResponse = DeleteUserResponses[keyof DeleteUserResponses];
 
 export type GetUserData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag that you have: while the resource is still that, the answer is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * Its id.
@@ -2334,27 +2249,35 @@ export type GetUserData = {
 
 export type GetUserErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
+     */
+    412: Problem;
+    /**
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -2363,7 +2286,7 @@ export type GetUserError = GetUserErrors[keyof GetUserErrors];
 
 export type GetUserResponses = {
     /**
-     * Ok
+     * The resource.
      */
     200: User;
 };
@@ -2390,39 +2313,43 @@ export type PutUserData = {
 
 export type PutUserErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * If-Match is stale: the resource has changed since you read it
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
      */
     412: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -2431,7 +2358,7 @@ export type PutUserError = PutUserErrors[keyof PutUserErrors];
 
 export type PutUserResponses = {
     /**
-     * Ok
+     * The answer.
      */
     200: User;
 };
@@ -2456,23 +2383,27 @@ export type ListTrustedCertificatesData = {
 
 export type ListTrustedCertificatesErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -2481,7 +2412,7 @@ export type ListTrustedCertificatesError = ListTrustedCertificatesErrors[keyof L
 
 export type ListTrustedCertificatesResponses = {
     /**
-     * Ok
+     * One page of the list.
      */
     200: TrustedCertificatePage;
 };
@@ -2497,35 +2428,39 @@ export type AddTrustedCertificatesData = {
 
 export type AddTrustedCertificatesErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The state of the resource does not allow it
+     * The state of the resource, or of Mailroom, does not allow it.
      */
     409: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -2563,35 +2498,39 @@ export type UploadTrustedCertificatesData = {
 
 export type UploadTrustedCertificatesErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The state of the resource does not allow it
+     * The state of the resource, or of Mailroom, does not allow it.
      */
     409: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -2631,31 +2570,35 @@ export type DeleteTrustedCertificateData = {
 
 export type DeleteTrustedCertificateErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * If-Match is stale: the resource has changed since you read it
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
      */
     412: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -2673,6 +2616,12 @@ export type DeleteTrustedCertificateResponse = DeleteTrustedCertificateResponses
 
 export type GetTrustedCertificateData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag that you have: while the resource is still that, the answer is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * Its id.
@@ -2685,27 +2634,35 @@ export type GetTrustedCertificateData = {
 
 export type GetTrustedCertificateErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
+     */
+    412: Problem;
+    /**
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -2714,7 +2671,7 @@ export type GetTrustedCertificateError = GetTrustedCertificateErrors[keyof GetTr
 
 export type GetTrustedCertificateResponses = {
     /**
-     * Ok
+     * The resource.
      */
     200: TrustedCertificate;
 };
@@ -2735,23 +2692,27 @@ export type GetSupportBundleData = {
 
 export type GetSupportBundleErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -2797,23 +2758,27 @@ export type ListSubscriptionsData = {
 
 export type ListSubscriptionsErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -2822,7 +2787,7 @@ export type ListSubscriptionsError = ListSubscriptionsErrors[keyof ListSubscript
 
 export type ListSubscriptionsResponses = {
     /**
-     * Ok
+     * One page of the list.
      */
     200: SubscriptionPage;
 };
@@ -2838,31 +2803,35 @@ export type CreateSubscriptionData = {
 
 export type CreateSubscriptionErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -2887,23 +2856,27 @@ export type ListDefaultSubscriptionsData = {
 
 export type ListDefaultSubscriptionsErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -2912,7 +2885,7 @@ export type ListDefaultSubscriptionsError = ListDefaultSubscriptionsErrors[keyof
 
 export type ListDefaultSubscriptionsResponses = {
     /**
-     * Ok
+     * The answer.
      */
     200: RoleDefaultsList;
 };
@@ -2928,31 +2901,35 @@ export type CreateDefaultSubscriptionData = {
 
 export type CreateDefaultSubscriptionErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -2994,23 +2971,27 @@ export type ExplainSubscriptionData = {
 
 export type ExplainSubscriptionErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -3019,7 +3000,7 @@ export type ExplainSubscriptionError = ExplainSubscriptionErrors[keyof ExplainSu
 
 export type ExplainSubscriptionResponses = {
     /**
-     * Ok
+     * The answer.
      */
     200: Explanation;
 };
@@ -3046,31 +3027,35 @@ export type DeleteSubscriptionData = {
 
 export type DeleteSubscriptionErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * If-Match is stale: the resource has changed since you read it
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
      */
     412: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -3088,6 +3073,12 @@ export type DeleteSubscriptionResponse = DeleteSubscriptionResponses[keyof Delet
 
 export type GetSubscriptionData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag that you have: while the resource is still that, the answer is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * Its id.
@@ -3100,27 +3091,35 @@ export type GetSubscriptionData = {
 
 export type GetSubscriptionErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
+     */
+    412: Problem;
+    /**
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -3129,7 +3128,7 @@ export type GetSubscriptionError = GetSubscriptionErrors[keyof GetSubscriptionEr
 
 export type GetSubscriptionResponses = {
     /**
-     * Ok
+     * The resource.
      */
     200: Subscription;
 };
@@ -3156,39 +3155,43 @@ export type PutSubscriptionData = {
 
 export type PutSubscriptionErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * If-Match is stale: the resource has changed since you read it
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
      */
     412: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -3197,7 +3200,7 @@ export type PutSubscriptionError = PutSubscriptionErrors[keyof PutSubscriptionEr
 
 export type PutSubscriptionResponses = {
     /**
-     * Ok
+     * The answer.
      */
     200: Subscription;
 };
@@ -3222,23 +3225,27 @@ export type ListSmtpTestsData = {
 
 export type ListSmtpTestsErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -3247,7 +3254,7 @@ export type ListSmtpTestsError = ListSmtpTestsErrors[keyof ListSmtpTestsErrors];
 
 export type ListSmtpTestsResponses = {
     /**
-     * Ok
+     * One page of the list.
      */
     200: SmtpTestPage;
 };
@@ -3258,7 +3265,7 @@ export type StartSmtpTestData = {
     body: SmtpTestRequest;
     headers?: {
         /**
-         * `wait=N`: answer when the test has ended, at most N seconds (300) later (RFC 7240).
+         * `wait=N`: answer when the test has ended, at most N seconds (300) later; `respond-async`: at once, as without either (RFC 7240).
          */
         Prefer?: string;
         /**
@@ -3273,39 +3280,43 @@ export type StartSmtpTestData = {
 
 export type StartSmtpTestErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The state of the resource does not allow it
+     * The state of the resource, or of Mailroom, does not allow it.
      */
     409: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The Idempotency-Key was used for another body
+     * The Idempotency-Key was used for another body.
      */
     422: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -3323,6 +3334,12 @@ export type StartSmtpTestResponse = StartSmtpTestResponses[keyof StartSmtpTestRe
 
 export type GetSmtpTestData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag that you have: while the resource is still that, the answer is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * Its id.
@@ -3335,27 +3352,35 @@ export type GetSmtpTestData = {
 
 export type GetSmtpTestErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
+     */
+    412: Problem;
+    /**
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -3364,7 +3389,7 @@ export type GetSmtpTestError = GetSmtpTestErrors[keyof GetSmtpTestErrors];
 
 export type GetSmtpTestResponses = {
     /**
-     * Ok
+     * The resource.
      */
     200: SmtpTest;
 };
@@ -3385,27 +3410,31 @@ export type StreamSmtpTestData = {
 
 export type StreamSmtpTestErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -3414,7 +3443,7 @@ export type StreamSmtpTestError = StreamSmtpTestErrors[keyof StreamSmtpTestError
 
 export type StreamSmtpTestResponses = {
     /**
-     * Ok
+     * The answer.
      */
     200: string;
 };
@@ -3423,6 +3452,12 @@ export type StreamSmtpTestResponse = StreamSmtpTestResponses[keyof StreamSmtpTes
 
 export type GetSmtpSettingsData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag that you have: while the resource is still that, the answer is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
     path?: never;
     query?: never;
     url: '/smtp-settings';
@@ -3430,23 +3465,31 @@ export type GetSmtpSettingsData = {
 
 export type GetSmtpSettingsErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
+     */
+    412: Problem;
+    /**
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -3455,7 +3498,7 @@ export type GetSmtpSettingsError = GetSmtpSettingsErrors[keyof GetSmtpSettingsEr
 
 export type GetSmtpSettingsResponses = {
     /**
-     * Ok
+     * The resource.
      */
     200: SmtpSettings;
 };
@@ -3477,35 +3520,39 @@ export type PutSmtpSettingsData = {
 
 export type PutSmtpSettingsErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * If-Match is stale: the resource has changed since you read it
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
      */
     412: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -3514,7 +3561,7 @@ export type PutSmtpSettingsError = PutSmtpSettingsErrors[keyof PutSmtpSettingsEr
 
 export type PutSmtpSettingsResponses = {
     /**
-     * Ok
+     * The answer.
      */
     200: SmtpSettings;
 };
@@ -3540,23 +3587,27 @@ export type ListEventsData = {
 
 export type ListEventsErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -3565,7 +3616,7 @@ export type ListEventsError = ListEventsErrors[keyof ListEventsErrors];
 
 export type ListEventsResponses = {
     /**
-     * Ok
+     * One page of the list.
      */
     200: EventPage;
 };
@@ -3587,39 +3638,43 @@ export type PublishEventData = {
 
 export type PublishEventErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The state of the resource does not allow it
+     * The state of the resource, or of Mailroom, does not allow it.
      */
     409: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The Idempotency-Key was used for another body
+     * The Idempotency-Key was used for another body.
      */
     422: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -3650,39 +3705,43 @@ export type PublishEventsData = {
 
 export type PublishEventsErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The state of the resource does not allow it
+     * The state of the resource, or of Mailroom, does not allow it.
      */
     409: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The Idempotency-Key was used for another body
+     * The Idempotency-Key was used for another body.
      */
     422: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -3700,6 +3759,12 @@ export type PublishEventsResponse = PublishEventsResponses[keyof PublishEventsRe
 
 export type GetEventData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag that you have: while the resource is still that, the answer is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * Its id.
@@ -3712,27 +3777,35 @@ export type GetEventData = {
 
 export type GetEventErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
+     */
+    412: Problem;
+    /**
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -3741,7 +3814,7 @@ export type GetEventError = GetEventErrors[keyof GetEventErrors];
 
 export type GetEventResponses = {
     /**
-     * Ok
+     * The resource.
      */
     200: Event;
 };
@@ -3778,23 +3851,27 @@ export type ListEventTypesData = {
 
 export type ListEventTypesErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -3803,7 +3880,7 @@ export type ListEventTypesError = ListEventTypesErrors[keyof ListEventTypesError
 
 export type ListEventTypesResponses = {
     /**
-     * Ok
+     * One page of the list.
      */
     200: EventTypePage;
 };
@@ -3835,35 +3912,39 @@ export type DeleteEventTypeData = {
 
 export type DeleteEventTypeErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The state of the resource does not allow it
+     * The state of the resource, or of Mailroom, does not allow it.
      */
     409: Problem;
     /**
-     * If-Match is stale: the resource has changed since you read it
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
      */
     412: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -3885,6 +3966,12 @@ export type DeleteEventTypeResponse = DeleteEventTypeResponses[keyof DeleteEvent
 
 export type GetEventTypeData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag that you have: while the resource is still that, the answer is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * Name of the event type.
@@ -3897,27 +3984,35 @@ export type GetEventTypeData = {
 
 export type GetEventTypeErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
+     */
+    412: Problem;
+    /**
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -3926,7 +4021,7 @@ export type GetEventTypeError = GetEventTypeErrors[keyof GetEventTypeErrors];
 
 export type GetEventTypeResponses = {
     /**
-     * Ok
+     * The resource.
      */
     200: EventTypeResource;
 };
@@ -3940,10 +4035,14 @@ export type PutEventTypeData = {
          * The ETag that you read. When the resource has changed since, the answer is 412 and nothing is written.
          */
         'If-Match'?: string;
+        /**
+         * `*`: only add the type; when it is there already the answer is 412 and nothing is written.
+         */
+        'If-None-Match'?: string;
     };
     path: {
         /**
-         * Name of the event type: 1 to 100 letters, digits, dots, hyphens and underscores, starting with a letter. It must differ from others in more than case.
+         * Name of the event type: 1 to 100 letters, digits, dots, hyphens and underscores, starting with a letter. It must differ from others in more than case, and not be `preview`.
          */
         name: string;
     };
@@ -3958,43 +4057,47 @@ export type PutEventTypeData = {
 
 export type PutEventTypeErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The state of the resource does not allow it
+     * The state of the resource, or of Mailroom, does not allow it.
      */
     409: Problem;
     /**
-     * If-Match is stale: the resource has changed since you read it
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
      */
     412: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -4007,7 +4110,11 @@ export type PutEventTypeResponses = {
      *
      * Replaced, or what would break
      */
-    200: EventTypeResource | EventTypeImpact;
+    200: ({
+        kind: 'eventType';
+    } & EventTypeResource) | ({
+        kind: 'impact';
+    } & EventTypeImpact);
     /**
      * Created
      */
@@ -4051,23 +4158,27 @@ export type ListEmailsData = {
 
 export type ListEmailsErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -4076,7 +4187,7 @@ export type ListEmailsError = ListEmailsErrors[keyof ListEmailsErrors];
 
 export type ListEmailsResponses = {
     /**
-     * Ok
+     * One page of the list.
      */
     200: EmailPage;
 };
@@ -4092,31 +4203,35 @@ export type RetryEmailsData = {
 
 export type RetryEmailsErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -4134,6 +4249,12 @@ export type RetryEmailsResponse = RetryEmailsResponses[keyof RetryEmailsResponse
 
 export type GetEmailData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag that you have: while the resource is still that, the answer is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * Its id.
@@ -4146,27 +4267,35 @@ export type GetEmailData = {
 
 export type GetEmailErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
+     */
+    412: Problem;
+    /**
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -4175,7 +4304,7 @@ export type GetEmailError = GetEmailErrors[keyof GetEmailErrors];
 
 export type GetEmailResponses = {
     /**
-     * Ok
+     * The resource.
      */
     200: EmailWithAttempts;
 };
@@ -4184,6 +4313,16 @@ export type GetEmailResponse = GetEmailResponses[keyof GetEmailResponses];
 
 export type RetryEmailData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag that you read. When the resource has changed since, the answer is 412 and nothing is written.
+         */
+        'If-Match'?: string;
+        /**
+         * `wait=N`: answer when the e-mail was tried once more, at most N seconds (300) later; `respond-async`: at once, as without either (RFC 7240).
+         */
+        Prefer?: string;
+    };
     path: {
         /**
          * Its id.
@@ -4196,31 +4335,39 @@ export type RetryEmailData = {
 
 export type RetryEmailErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The state of the resource does not allow it
+     * The state of the resource, or of Mailroom, does not allow it.
      */
     409: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
+     */
+    412: Problem;
+    /**
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -4238,6 +4385,12 @@ export type RetryEmailResponse = RetryEmailResponses[keyof RetryEmailResponses];
 
 export type CancelEmailData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag that you read. When the resource has changed since, the answer is 412 and nothing is written.
+         */
+        'If-Match'?: string;
+    };
     path: {
         /**
          * Its id.
@@ -4250,31 +4403,39 @@ export type CancelEmailData = {
 
 export type CancelEmailErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The state of the resource does not allow it
+     * The state of the resource, or of Mailroom, does not allow it.
      */
     409: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
+     */
+    412: Problem;
+    /**
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -4324,23 +4485,27 @@ export type ListEmailTemplatesData = {
 
 export type ListEmailTemplatesErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -4349,7 +4514,7 @@ export type ListEmailTemplatesError = ListEmailTemplatesErrors[keyof ListEmailTe
 
 export type ListEmailTemplatesResponses = {
     /**
-     * Ok
+     * One page of the list.
      */
     200: EmailTemplatePage;
 };
@@ -4376,31 +4541,35 @@ export type ResetEmailTemplateData = {
 
 export type ResetEmailTemplateErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * If-Match is stale: the resource has changed since you read it
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
      */
     412: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -4409,7 +4578,7 @@ export type ResetEmailTemplateError = ResetEmailTemplateErrors[keyof ResetEmailT
 
 export type ResetEmailTemplateResponses = {
     /**
-     * Ok
+     * The answer.
      */
     200: EmailTemplate;
 };
@@ -4418,6 +4587,12 @@ export type ResetEmailTemplateResponse = ResetEmailTemplateResponses[keyof Reset
 
 export type GetEmailTemplateData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag that you have: while the resource is still that, the answer is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * Name of the event type.
@@ -4430,27 +4605,35 @@ export type GetEmailTemplateData = {
 
 export type GetEmailTemplateErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
+     */
+    412: Problem;
+    /**
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -4459,7 +4642,7 @@ export type GetEmailTemplateError = GetEmailTemplateErrors[keyof GetEmailTemplat
 
 export type GetEmailTemplateResponses = {
     /**
-     * Ok
+     * The resource.
      */
     200: EmailTemplate;
 };
@@ -4486,39 +4669,43 @@ export type PutEmailTemplateData = {
 
 export type PutEmailTemplateErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * If-Match is stale: the resource has changed since you read it
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
      */
     412: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -4527,7 +4714,7 @@ export type PutEmailTemplateError = PutEmailTemplateErrors[keyof PutEmailTemplat
 
 export type PutEmailTemplateResponses = {
     /**
-     * Ok
+     * The answer.
      */
     200: EmailTemplate;
 };
@@ -4543,31 +4730,35 @@ export type PreviewUnsavedTemplateData = {
 
 export type PreviewUnsavedTemplateErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -4597,35 +4788,39 @@ export type PreviewEmailTemplateData = {
 
 export type PreviewEmailTemplateErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -4645,6 +4840,10 @@ export type SendTestEmailData = {
     body: SendTestRequest;
     headers?: {
         /**
+         * `wait=N`: answer when the e-mail was tried once, at most N seconds (300) later; `respond-async`: at once, as without either (RFC 7240).
+         */
+        Prefer?: string;
+        /**
          * 1 to 255 visible ASCII characters of your choice, such as a UUID. Kept 24 hours: the same key and body gets the first answer again, another body 422.
          */
         'Idempotency-Key'?: string;
@@ -4661,43 +4860,47 @@ export type SendTestEmailData = {
 
 export type SendTestEmailErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The state of the resource does not allow it
+     * The state of the resource, or of Mailroom, does not allow it.
      */
     409: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The Idempotency-Key was used for another body
+     * The Idempotency-Key was used for another body.
      */
     422: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -4715,6 +4918,12 @@ export type SendTestEmailResponse = SendTestEmailResponses[keyof SendTestEmailRe
 
 export type GetDnsSettingsData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag that you have: while the resource is still that, the answer is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
     path?: never;
     query?: never;
     url: '/dns-settings';
@@ -4722,23 +4931,31 @@ export type GetDnsSettingsData = {
 
 export type GetDnsSettingsErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
+     */
+    412: Problem;
+    /**
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -4747,7 +4964,7 @@ export type GetDnsSettingsError = GetDnsSettingsErrors[keyof GetDnsSettingsError
 
 export type GetDnsSettingsResponses = {
     /**
-     * Ok
+     * The resource.
      */
     200: DnsSettings;
 };
@@ -4769,35 +4986,39 @@ export type PutDnsSettingsData = {
 
 export type PutDnsSettingsErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * If-Match is stale: the resource has changed since you read it
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
      */
     412: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -4806,7 +5027,7 @@ export type PutDnsSettingsError = PutDnsSettingsErrors[keyof PutDnsSettingsError
 
 export type PutDnsSettingsResponses = {
     /**
-     * Ok
+     * The answer.
      */
     200: DnsSettings;
 };
@@ -4831,23 +5052,27 @@ export type ListClientCertificatesData = {
 
 export type ListClientCertificatesErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -4856,7 +5081,7 @@ export type ListClientCertificatesError = ListClientCertificatesErrors[keyof Lis
 
 export type ListClientCertificatesResponses = {
     /**
-     * Ok
+     * One page of the list.
      */
     200: ClientCertificatePage;
 };
@@ -4872,31 +5097,39 @@ export type InstallClientCertificateData = {
 
 export type InstallClientCertificateErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The state of the resource, or of Mailroom, does not allow it.
+     */
+    409: Problem;
+    /**
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -4934,31 +5167,39 @@ export type UploadClientCertificateData = {
 
 export type UploadClientCertificateErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The state of the resource, or of Mailroom, does not allow it.
+     */
+    409: Problem;
+    /**
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -4998,35 +5239,39 @@ export type DeleteClientCertificateData = {
 
 export type DeleteClientCertificateErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The state of the resource does not allow it
+     * The state of the resource, or of Mailroom, does not allow it.
      */
     409: Problem;
     /**
-     * If-Match is stale: the resource has changed since you read it
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
      */
     412: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -5044,6 +5289,12 @@ export type DeleteClientCertificateResponse = DeleteClientCertificateResponses[k
 
 export type GetClientCertificateData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag that you have: while the resource is still that, the answer is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * Its id.
@@ -5056,27 +5307,35 @@ export type GetClientCertificateData = {
 
 export type GetClientCertificateErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
+     */
+    412: Problem;
+    /**
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -5085,7 +5344,7 @@ export type GetClientCertificateError = GetClientCertificateErrors[keyof GetClie
 
 export type GetClientCertificateResponses = {
     /**
-     * Ok
+     * The resource.
      */
     200: ClientCertificate;
 };
@@ -5112,35 +5371,39 @@ export type ActivateClientCertificateData = {
 
 export type ActivateClientCertificateErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The state of the resource does not allow it
+     * The state of the resource, or of Mailroom, does not allow it.
      */
     409: Problem;
     /**
-     * If-Match is stale: the resource has changed since you read it
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
      */
     412: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -5149,7 +5412,7 @@ export type ActivateClientCertificateError = ActivateClientCertificateErrors[key
 
 export type ActivateClientCertificateResponses = {
     /**
-     * Ok
+     * The answer.
      */
     200: ClientCertificate;
 };
@@ -5174,23 +5437,27 @@ export type ListCertificateRequestsData = {
 
 export type ListCertificateRequestsErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -5199,7 +5466,7 @@ export type ListCertificateRequestsError = ListCertificateRequestsErrors[keyof L
 
 export type ListCertificateRequestsResponses = {
     /**
-     * Ok
+     * One page of the list.
      */
     200: CertificateRequestPage;
 };
@@ -5215,31 +5482,35 @@ export type CreateCertificateRequestData = {
 
 export type CreateCertificateRequestErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -5275,31 +5546,35 @@ export type DeleteCertificateRequestData = {
 
 export type DeleteCertificateRequestErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * If-Match is stale: the resource has changed since you read it
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
      */
     412: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -5317,6 +5592,12 @@ export type DeleteCertificateRequestResponse = DeleteCertificateRequestResponses
 
 export type GetCertificateRequestData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag that you have: while the resource is still that, the answer is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * Its id.
@@ -5329,27 +5610,35 @@ export type GetCertificateRequestData = {
 
 export type GetCertificateRequestErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
+     */
+    412: Problem;
+    /**
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -5412,23 +5701,27 @@ export type ListAuditLogData = {
 
 export type ListAuditLogErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -5437,7 +5730,7 @@ export type ListAuditLogError = ListAuditLogErrors[keyof ListAuditLogErrors];
 
 export type ListAuditLogResponses = {
     /**
-     * Ok
+     * One page of the list.
      */
     200: AuditEntryPage;
 };
@@ -5462,23 +5755,27 @@ export type ListApiKeysData = {
 
 export type ListApiKeysErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -5487,7 +5784,7 @@ export type ListApiKeysError = ListApiKeysErrors[keyof ListApiKeysErrors];
 
 export type ListApiKeysResponses = {
     /**
-     * Ok
+     * One page of the list.
      */
     200: ApiKeyPage;
 };
@@ -5503,31 +5800,35 @@ export type CreateApiKeyData = {
 
 export type CreateApiKeyErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -5563,35 +5864,39 @@ export type DeleteApiKeyData = {
 
 export type DeleteApiKeyErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The state of the resource does not allow it
+     * The state of the resource, or of Mailroom, does not allow it.
      */
     409: Problem;
     /**
-     * If-Match is stale: the resource has changed since you read it
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
      */
     412: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -5609,6 +5914,12 @@ export type DeleteApiKeyResponse = DeleteApiKeyResponses[keyof DeleteApiKeyRespo
 
 export type GetApiKeyData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag that you have: while the resource is still that, the answer is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * Its id.
@@ -5621,27 +5932,35 @@ export type GetApiKeyData = {
 
 export type GetApiKeyErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
+     */
+    412: Problem;
+    /**
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -5650,7 +5969,7 @@ export type GetApiKeyError = GetApiKeyErrors[keyof GetApiKeyErrors];
 
 export type GetApiKeyResponses = {
     /**
-     * Ok
+     * The resource.
      */
     200: ApiKey;
 };
@@ -5675,23 +5994,27 @@ export type ListAccountsData = {
 
 export type ListAccountsErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -5700,7 +6023,7 @@ export type ListAccountsError = ListAccountsErrors[keyof ListAccountsErrors];
 
 export type ListAccountsResponses = {
     /**
-     * Ok
+     * One page of the list.
      */
     200: AccountPage;
 };
@@ -5716,31 +6039,35 @@ export type CreateAccountData = {
 
 export type CreateAccountErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -5776,35 +6103,39 @@ export type DeleteAccountData = {
 
 export type DeleteAccountErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The state of the resource does not allow it
+     * The state of the resource, or of Mailroom, does not allow it.
      */
     409: Problem;
     /**
-     * If-Match is stale: the resource has changed since you read it
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
      */
     412: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -5822,6 +6153,12 @@ export type DeleteAccountResponse = DeleteAccountResponses[keyof DeleteAccountRe
 
 export type GetAccountData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag that you have: while the resource is still that, the answer is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         /**
          * Its id.
@@ -5834,27 +6171,35 @@ export type GetAccountData = {
 
 export type GetAccountErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
+     */
+    412: Problem;
+    /**
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -5863,7 +6208,7 @@ export type GetAccountError = GetAccountErrors[keyof GetAccountErrors];
 
 export type GetAccountResponses = {
     /**
-     * Ok
+     * The resource.
      */
     200: Account;
 };
@@ -5890,39 +6235,43 @@ export type PutAccountData = {
 
 export type PutAccountErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * If-Match is stale: the resource has changed since you read it
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
      */
     412: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -5931,7 +6280,7 @@ export type PutAccountError = PutAccountErrors[keyof PutAccountErrors];
 
 export type PutAccountResponses = {
     /**
-     * Ok
+     * The answer.
      */
     200: Account;
 };
@@ -5958,39 +6307,43 @@ export type PutAccountPasswordData = {
 
 export type PutAccountPasswordErrors = {
     /**
-     * The request is malformed or not valid; `errors` says where
+     * The request is malformed or not valid; `errors` says where.
      */
     400: Problem;
     /**
-     * The API key is missing, not known, or has expired
+     * The API key is missing, not known, or has expired.
      */
     401: Problem;
     /**
-     * The role of this key does not allow it
+     * The role of this key does not allow it.
      */
     403: Problem;
     /**
-     * There is no such resource
+     * There is no such resource.
      */
     404: Problem;
     /**
-     * If-Match is stale: the resource has changed since you read it
+     * If-Match does not name the resource as it is now: it has changed since you read it. Or If-None-Match does, and it is there already. Nothing was written.
      */
     412: Problem;
     /**
-     * The body or the file is larger than 1 MiB
+     * The body or the file is larger than 1 MiB.
      */
     413: Problem;
     /**
-     * The body has another media type than this operation takes
+     * The body has another media type, charset or encoding than this operation takes.
      */
     415: Problem;
     /**
-     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid
+     * The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.
      */
     429: Problem;
     /**
-     * A part that is needed cannot be reached; try again
+     * A fault of Mailroom; its log has the details under the requestId.
+     */
+    500: Problem;
+    /**
+     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
      */
     503: Problem;
 };
@@ -5999,7 +6352,7 @@ export type PutAccountPasswordError = PutAccountPasswordErrors[keyof PutAccountP
 
 export type PutAccountPasswordResponses = {
     /**
-     * Ok
+     * The answer.
      */
     200: Account;
 };
