@@ -46,7 +46,7 @@ export class MailroomError extends Error {
 
 /** Input that has one fault at one place. */
 export const invalid = (code: string, pointer: string, message: string): MailroomError =>
-  new MailroomError('invalid', code, message, [{ pointer, message }]);
+  new MailroomError('invalid', code, `${pointer || 'The body'} ${message}${/[.?!]$/.test(message) ? '' : '.'}`, [{ pointer, message }]);
 
 export const notFound = (what: string, id: string): MailroomError =>
   new MailroomError('notFound', 'NOT_FOUND', `There is no ${what} ${id}.`);

@@ -5,13 +5,16 @@ import { completeSchemas } from './schemas.mjs';
 import { DESCRIPTION, PARAMETERS, TAGS } from './texts.mjs';
 
 const LICENSE = { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' };
+/** What the service checks itself, with an answer of its own. */
+const EVENT_TYPE_NAME = { maxLength: 100, pattern: '^[A-Za-z][A-Za-z0-9_.-]{0,99}$' };
+const LIMITS = { name: EVENT_TYPE_NAME, eventType: EVENT_TYPE_NAME, 'Idempotency-Key': { minLength: 1 } };
 const STREAM = 'text/event-stream';
 const RESOURCE = /^application\/(problem\+)?json$/;
 
 export function completeContract(contract) {
   contract.openapi = '3.0.3';
   contract.info = { title: 'Mailroom', version: contract.info.version, description: DESCRIPTION, license: LICENSE };
-  contract.servers = [{ url: '/v1', description: 'This service, in production or in a test.', 'x-internal': true }];
+  contract.servers = [{ url: '/v1', description: 'The Mailroom that serves this page, in production or in a test.', 'x-internal': true }];
   contract.tags = TAGS.map(([name, description]) => ({ name, description }));
   contract.components.headers = headerComponents();
   const operations = operationsOf(contract);
@@ -47,7 +50,10 @@ function completeOperation(facts) {
   operation['x-roles'] = roles;
   operation.description = `${operation.description}\n\nRoles: ${roles.join(', ')}.`;
   if (isSingle) (operation.parameters ??= []).push({ in: 'header', name: 'If-None-Match', required: false, schema: { type: 'string', maxLength: 1000 } });
-  for (const parameter of operation.parameters ?? []) parameter.description ??= PARAMETERS[parameter.name];
+  for (const parameter of operation.parameters ?? []) {
+    parameter.description ??= PARAMETERS[parameter.name];
+    Object.assign(parameter.schema, LIMITS[parameter.in === 'path' || parameter.in === 'header' ? parameter.name : '']);
+  }
   addHeaders(facts);
   nameFiles(operation);
   if (isSingle) operation.responses[304] = { description: 'Still what If-None-Match names.', headers: headersFor(['ETag']) };
@@ -60,7 +66,7 @@ function describe({ operation: { responses }, isSingle, parameters }) {
 }
 
 /** What they answer is no resource that has a version. */
-const WITHOUT_ETAG = new Set(['listDefaultSubscriptions', 'explainSubscription', 'previewUnsavedTemplate', 'previewEmailTemplate', 'deleteEventType']);
+const WITHOUT_ETAG = new Set(['listDefaultSubscriptions', 'explainSubscription', 'previewUnsavedTemplate', 'previewEmailTemplate', 'deleteEventType', 'publishEvents', 'retryEmails', 'sendTestEmail']);
 
 function addHeaders({ operation, method, parameters }) {
   const isResource = !(method === 'get' && parameters.includes('limit')) && !WITHOUT_ETAG.has(operation.operationId);

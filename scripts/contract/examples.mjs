@@ -14,4 +14,9 @@ export function addExamples(operations) {
   }
 }
 
-const named = (examples) => Object.fromEntries(Object.entries(examples).map(([name, { summary, value }]) => [name, { summary: summary ?? name, value }]));
+/** Swagger UI shows the first. */
+const named = (examples) => Object.fromEntries(Object.entries(examples)
+  .sort(([one], [other]) => Number(other === 'default') - Number(one === 'default'))
+  .map(([name, { summary, value }]) => [name, { summary: summary ?? inWords(name), value }]));
+
+const inWords = (name) => (name === 'default' ? 'What comes back' : name.replace(/([A-Z])/g, ' $1').replace(/^./, (letter) => letter.toUpperCase()));

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { RESPONSE_HEADERS } from './texts.mjs';
 
 /**
- * code → `{ status, detail, errors?, operations? }`. Without `operations` it is common: WHERE says which operations may answer it. A code of two
+ * code → `{ status, detail, errors?, operations?, at? }`; `at` is the operation that the example is of. Without `operations` it is common: WHERE says which operations may answer it. A code of two
  * statuses stands there twice, the second time as `CODE.409`.
  */
 const CODES = JSON.parse(readFileSync(new URL('../../openapi/problems.json', import.meta.url), 'utf8'));
@@ -21,7 +21,7 @@ const STATUSES = {
   422: ['UnprocessableContent', 'The Idempotency-Key was used for another request', 'The Idempotency-Key was used for another body.'],
   429: ['TooManyRequests', 'There were too many requests', 'The key makes more requests a second than MAILROOM_RATE_LIMIT allows, or too many requests from this address came with a key that is not valid.'],
   500: ['InternalServerError', 'Mailroom failed', 'A fault of Mailroom; its log has the details under the requestId.'],
-  503: ['ServiceUnavailable', 'Mailroom cannot do this now', 'A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.'],
+  503: ['ServiceUnavailable', 'Mailroom cannot do this now', 'A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.'],
 };
 
 const takes = (name) => ({ parameters }) => parameters.includes(name);
@@ -35,7 +35,7 @@ const WHERE = {
   REQUEST_INVALID: everywhere,
   HOST_INVALID: everywhere,
   PRECONDITION_INVALID: everywhere,
-  PRECONDITION_UNSUPPORTED: ({ method }) => method !== 'get',
+  PRECONDITION_UNSUPPORTED: everywhere,
   JSON_INVALID: withJson,
   JSON_TOO_DEEP: withJson,
   JSON_TOO_LARGE: withJson,
@@ -52,7 +52,6 @@ const WHERE = {
   IDEMPOTENCY_KEY_IN_PROGRESS: takes('Idempotency-Key'),
   PRECONDITION_FAILED: ({ parameters, isSingle }) => isSingle || parameters.includes('If-Match'),
   BODY_TOO_LARGE: withBody,
-  FILE_TOO_LARGE: withForm,
   MEDIA_TYPE_UNSUPPORTED: withBody,
   CHARSET_UNSUPPORTED: withJson,
   ENCODING_UNSUPPORTED: withJson,
@@ -70,8 +69,8 @@ const codeIn = (key) => key.split('.')[0];
 export function addProblems(contract, operations) {
   const { components } = contract;
   Object.assign(components.schemas, { Problem: PROBLEM, ProblemError: PROBLEM_ERROR });
-  components.examples = Object.fromEntries(Object.entries(CODES).map(([code, { detail, errors, status, operations: only }]) =>
-    [code, { summary: codeIn(code), value: problemOf(codeIn(code), status, detail, errors, instanceOf(only?.[0] ?? 'putSmtpSettings', operations)) }]));
+  components.examples = Object.fromEntries(Object.entries(CODES).map(([code, { detail, errors, status, operations: only, at }]) =>
+    [code, { summary: codeIn(code), value: problemOf(codeIn(code), status, detail, errors, instanceOf(at ?? only?.[0] ?? 'putSmtpSettings', operations)) }]));
   components.responses = {};
   for (const facts of operations) {
     for (const [status, codes] of Object.entries(codesOf(facts))) facts.operation.responses[status] = responseOf(status, codes, components.responses);

@@ -26,7 +26,9 @@ export const DESCRIPTION = `Other services publish **events** ("a password check
 **Conventions.** JSON in UTF-8, at most 1 MiB; times are RFC 3339 in UTC; unknown properties are refused. Errors are RFC 9457
 \`application/problem+json\` with a stable \`code\`. PUT replaces: what you leave out takes its default, read-only fields are accepted and
 ignored, a secret that you leave out is kept. Single resources carry an \`ETag\`; send it as \`If-Match\` with a write, and you get 412 instead
-of overwriting somebody else's change. Lists are paged by \`limit\` and \`cursor\`, newest first unless said otherwise.`;
+of overwriting somebody else's change. Lists are paged by \`limit\` and \`cursor\`, newest first unless said otherwise. Send the API key as
+\`Authorization: Bearer …\`. POSTs that make work take an \`Idempotency-Key\`, so that a repeated one is done once. 429 and 503 carry
+\`Retry-After\`.`;
 
 /** Parameters that mean the same wherever they stand. */
 export const PARAMETERS = {
@@ -38,7 +40,7 @@ export const PARAMETERS = {
 
 export const RESPONSE_HEADERS = {
   ETag: { description: 'Version of the resource; send it as If-Match with a write.', required: true, schema: { type: 'string', example: '"3"' } },
-  Location: { description: 'Where the resource is.', required: true, schema: { type: 'string', example: '/v1/events/019ab3c1-7d20-7000-8000-4d61696c726d' } },
+  Location: { description: 'Where the resource is; for a batch or a retry by filter, the list that has them.', required: true, schema: { type: 'string', example: '/v1/events/019ab3c1-7d20-7000-8000-4d61696c726d' } },
   'Content-Disposition': { description: 'The name of the file.', required: true, schema: { type: 'string', example: 'attachment; filename="mailroom.csr"' } },
   'Retry-After': { description: 'Seconds to wait before the request is repeated.', required: true, schema: { type: 'integer', example: 1 } },
   'Idempotency-Replayed': { description: '`true` when this is the answer to an earlier request with the same Idempotency-Key.', schema: { type: 'string', example: 'true' } },

@@ -71,7 +71,7 @@ export class AccountsController extends ApiController {
   }
 
   /**
-   * 409 `ACCOUNT_IN_USE` while the SMTP settings log in with it.
+   * Deletes an account with its password. 409 `ACCOUNT_IN_USE` while the SMTP settings log in with it.
    * @summary Delete an account
    */
   @Delete('{id}')

@@ -57,6 +57,7 @@ export interface AuditLogQuery extends PageQuery {
    * @maxLength 200 must have at most 200 characters
    */
   resourceId?: string;
+  /** Only changes of this kind. */
   action?: AuditedAction;
   /**
    * Only changes by keys of this name, in this case.

@@ -74,7 +74,7 @@ export class ClientCertificatesController extends ApiController {
   }
 
   /**
-   * Makes it the active one again; the one that was active stays as history. 409 `CERTIFICATE_EXPIRED` when its time is over.
+   * Makes the certificate the active one again; the one that was active stays as history. 409 `CERTIFICATE_EXPIRED` when its time is over.
    * @summary Activate a client certificate
    */
   @Post('{id}/activate')

@@ -34,10 +34,17 @@ export abstract class ApiController extends Controller {
   protected async preferred<T>(req: ApiRequest, prefer: string | undefined, { queued, read, isDone }: QueuedWork<T>): Promise<T> {
     const { respondAsync, waitSeconds } = preferencesOf(prefer);
     req.res!.vary('Prefer');
-    const resource = waitSeconds === null ? queued : await readUntil(read, isDone, waitSeconds, closeOf(req));
+    const resource = waitSeconds === null ? queued : await readUntil(queued, read, isDone, waitSeconds, closeOf(req));
     const applied = [...(respondAsync && !(waitSeconds !== null && isDone(resource)) ? ['respond-async'] : []), ...(waitSeconds === null ? [] : [`wait=${waitSeconds}`])];
     if (applied.length > 0) this.setHeader('Preference-Applied', applied.join(', '));
     return resource;
+  }
+
+  /** 202 with something else than the resource at `location`, so without its ETag. */
+  protected queued<T>(location: string, answer: T): T {
+    this.setStatus(202);
+    this.setHeader('Location', location);
+    return answer;
   }
 
   /** 201 or 202: a resource that now exists at `location`; 200 when it was there before. */

@@ -13,9 +13,10 @@ const POLL_MS = 100;
 
 const TOKEN = "[\\w!#$%&'*+.^`|~-]+";
 const QUOTED = '"(?:[^"\\\\]|\\\\.)*"';
-const PAIR = `(${TOKEN})(?:[ \\t]*=[ \\t]*(${TOKEN}|${QUOTED}|))?`;
-/** A preference with its parameters, which none of ours has. */
-const PREFERENCE = new RegExp(`^${PAIR}((?:[ \\t]*;[ \\t]*(?:${PAIR})?)*)[ \\t]*(?:,|$)`);
+/** A preference; its parameters, which none of ours has, are skipped. Each character can be read in one way only, so that no header takes long. */
+const PREFERENCE = new RegExp(`^(${TOKEN})(?:[ \\t]*=[ \\t]*(${TOKEN}|${QUOTED})?)?[ \\t]*(?:;(?:[^",]|${QUOTED})*)?(?:,|$)`);
+/** A longer header is passed over: whoever means one of ours says it shorter. */
+const MOST_CHARACTERS = 1_000;
 
 /**
  * Reads the Prefer headers of a request. Preferences that nobody knows, and values that are none, are passed over, and so is what comes a
@@ -23,7 +24,7 @@ const PREFERENCE = new RegExp(`^${PAIR}((?:[ \\t]*;[ \\t]*(?:${PAIR})?)*)[ \\t]*
  */
 export function preferencesOf(header: string | undefined): Preferences {
   const found = new Map<string, string>();
-  for (let rest = (header ?? '').trim(); rest !== ''; ) {
+  for (let rest = (header ?? '').length > MOST_CHARACTERS ? '' : (header ?? '').trim(); rest !== ''; ) {
     const [whole, name, value = ''] = PREFERENCE.exec(rest) ?? [/^[^,]*,?/.exec(rest)![0]];
     if (name !== undefined && !found.has(name.toLowerCase())) found.set(name.toLowerCase(), unquoted(value));
     rest = rest.slice(whole.length).trimStart();
@@ -34,11 +35,14 @@ export function preferencesOf(header: string | undefined): Preferences {
 
 const unquoted = (value: string): string => (value.startsWith('"') ? value.slice(1, -1).replace(/\\(.)/g, '$1') : value);
 
-/** Reads something until it is as it should be, for as long as the caller is there and would wait; answers with what was read last. */
-export async function readUntil<T>(read: () => Promise<T>, isDone: (value: T) => boolean, seconds: number, signal: AbortSignal): Promise<T> {
+/**
+ * Reads what was queued until it is as it should be, for as long as the caller is there and would wait; answers with what was read last. It is
+ * queued, whatever happens to the reading.
+ */
+export async function readUntil<T>(queued: T, read: () => Promise<T>, isDone: (value: T) => boolean, seconds: number, signal: AbortSignal): Promise<T> {
   const deadline = Date.now() + seconds * 1_000;
-  for (;;) {
-    const value = await read();
+  for (let value = queued; ; ) {
+    value = await read().catch(() => value);
     if (isDone(value) || Date.now() >= deadline || signal.aborted) return value;
     await new Promise((wake) => setTimeout(wake, POLL_MS));
   }
@@ -47,6 +51,7 @@ export async function readUntil<T>(read: () => Promise<T>, isDone: (value: T) =>
 /** Aborts when the caller goes away. */
 export function closeOf({ res }: Request): AbortSignal {
   const gone = new AbortController();
-  res!.on('close', () => gone.abort());
+  if (res!.closed) gone.abort();
+  else res!.once('close', () => gone.abort());
   return gone.signal;
 }

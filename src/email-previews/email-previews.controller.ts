@@ -52,6 +52,6 @@ export class EmailPreviewsController extends ApiController {
     const { response, replayed } = await this.previews.sendTest(req.user, eventType, body, idempotencyKey);
     if (replayed) this.setHeader('Idempotency-Replayed', 'true');
     const email = await this.preferred(req, prefer, { queued: response, read: () => this.previews.testEmail(req.user, response.id), isDone: wasTried });
-    return this.made(202, `/v1/emails/${response.id}`, email);
+    return this.queued(`/v1/emails/${response.id}`, email);
   }
 }

@@ -2,7 +2,7 @@ import type { Timestamp, Uuid } from '../contract/scalars.js';
 import type { DeliveryPolicy } from '../event-types/event-type.js';
 
 /**
- * `queued`: waits for its first attempt. `sending`: a worker is at it. `sent`: the server took it. `deferred`: a retry is planned at
+ * `queued`: waits for its first attempt, or for the next one after a retry was asked for. `sending`: a worker is at it. `sent`: the server took it. `deferred`: a retry is planned at
  * `nextAttemptAt`. `failed`: final. `unconfirmed`: the connection, or the worker, died after the message was handed over, so only the
  * server knows whether it has it (RFC 1047); it is sent again at `nextAttemptAt` with the same Message-ID, or not at all when the event type's
  * `deliveryPolicy` is `atMostOnce`. `skipped`: not sent on
@@ -55,7 +55,7 @@ export interface Email {
   to: string;
   subject: string;
   status: EmailStatus;
-  /** Why it is deferred, failed, unconfirmed or skipped; null otherwise. */
+  /** Why it is deferred, failed, unconfirmed, skipped or cancelled; null otherwise. */
   reason: EmailReason | null;
   /** @isInt */
   attemptCount: number;
@@ -115,6 +115,7 @@ export interface EmailPage {
 
 export interface EmailQuery {
   /**
+   * How many items at most.
    * @isInt must be a whole number from 1 to 200
    * @minimum 1 must be a whole number from 1 to 200
    * @maximum 200 must be a whole number from 1 to 200

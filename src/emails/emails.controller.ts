@@ -32,7 +32,7 @@ export class EmailsController extends ApiController {
   @Security('apiKey', ['administrator'])
   @SuccessResponse(202, 'Accepted')
   public async retryEmails(@Request() req: ApiRequest, @Body() body: EmailRetryFilter): Promise<EmailsRetried> {
-    return this.made(202, '/v1/emails?status=queued', await this.emails.retryMany(req.user, body));
+    return this.queued('/v1/emails?status=queued', await this.emails.retryMany(req.user, body));
   }
 
   /**

@@ -173,9 +173,11 @@ function filterOf({ status, to, eventId, from, until }: EmailQuery | EmailRetryF
   };
 }
 
+const OR = new Intl.ListFormat('en-GB', { type: 'disjunction' });
+
 function notPossible(status: EmailStatus, outcome: 'retryAsked' | 'cancelAsked'): MailroomError {
   const [code, verb] = outcome === 'retryAsked' ? ['EMAIL_NOT_RETRYABLE', 'retried'] : ['EMAIL_NOT_CANCELLABLE', 'cancelled'];
-  return new MailroomError('conflict', code, `The e-mail is ${status}; only one that is ${statusesWith(outcome).join(', ')} can be ${verb}.`);
+  return new MailroomError('conflict', code, `The e-mail is ${status}; only one that is ${OR.format(statusesWith(outcome))} can be ${verb}.`);
 }
 
 function toEmail(row: EmailRow): Email {

@@ -78,6 +78,7 @@ export interface EventPage {
 
 export interface EventQuery {
   /**
+   * How many items at most.
    * @isInt must be a whole number from 1 to 200
    * @minimum 1 must be a whole number from 1 to 200
    * @maximum 200 must be a whole number from 1 to 200

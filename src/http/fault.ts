@@ -46,7 +46,7 @@ const BODY_FAULTS: Record<string, Fault> = {
   'charset.unsupported': { status: 415, code: 'CHARSET_UNSUPPORTED', detail: 'Send JSON in UTF-8.' },
 };
 
-const REPEAT = 'Try again; an Idempotency-Key keeps a repeated POST from being done twice.';
+const REPEAT = 'Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.';
 const URL_INVALID = badRequest('The URL holds an escape (%) that is not UTF-8. Encode its text as UTF-8, and a plain percent sign as %25.');
 const BODY_CORRUPT = badRequest('The body cannot be decompressed. Compress it as its Content-Encoding says, or leave that header out.');
 const UNREADABLE = badRequest('The request cannot be read: it broke off, or its headers do not fit its body. Send it again.');

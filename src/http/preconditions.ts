@@ -1,5 +1,5 @@
 import type { Express, Request, RequestHandler } from 'express';
-import { namesEtag, namesEtagWeakly, tagsOf } from '../contract/etag.js';
+import { namesEtagWeakly, tagsOf } from '../contract/etag.js';
 import { MailroomError } from '../errors.js';
 import { staleCopy } from '../contract/preconditions.js';
 import { operationOf } from './methods.js';
@@ -27,7 +27,7 @@ export function answerNotModified(app: Express): void {
  * with what is no list of ETags. A read with If-Match gets its answer when that has such an ETag, else 412.
  */
 export const preconditions: RequestHandler = (req, res, next) => {
-  if (isRead(req)) refuseOtherAnswers(req);
+  if (isRead(req)) refuseOtherAnswers(req, operationOf(res)?.parameters ?? []);
   else PRECONDITIONS.forEach((name) => refuseUnsound(name, req.header(name), operationOf(res)?.parameters ?? []));
   next();
 };
@@ -40,14 +40,16 @@ function refuseUnsound(name: string, value: string | undefined, parameters: { na
   if (tagsOf(value) === null) throw refusal('PRECONDITION_INVALID', name, 'must be an ETag as it was given, with its quotes, or several with commas between them, or *');
 }
 
-function refuseOtherAnswers(req: Request): void {
+/** Those whose answer has an ETag are the ones that take If-None-Match. */
+function refuseOtherAnswers(req: Request, parameters: { name: string }[]): void {
   const [ifMatch, res] = [req.headers['if-match'], req.res!];
   if (ifMatch === undefined) return;
-  if (tagsOf(ifMatch) === null) return refuseUnsound('If-Match', ifMatch, [{ name: 'If-Match' }]);
+  refuseUnsound('If-Match', ifMatch, parameters.some(({ name }) => name === 'If-None-Match') ? [{ name: 'If-Match' }] : []);
+  const tags = tagsOf(ifMatch)!;
   const send = res.send.bind(res);
   res.send = (body) => {
     const etag = etagOfAnswer(req);
-    if (res.statusCode < 300 && ifMatch.trim() !== '*' && (etag === null || !namesEtag(ifMatch, etag))) throw staleCopy(ifMatch, etag);
+    if (res.statusCode < 300 && tags !== '*' && (etag === null || !tags.includes(etag))) throw staleCopy(ifMatch, etag);
     return send(body);
   };
 }

@@ -13,6 +13,9 @@ import { SteadyWorker } from './steady-worker.js';
 const TAKEOVER = { lockDuration: 5_000, stalledInterval: 2_500, maxStalledCount: 1_000_000 };
 const FAREWELL_MS = 1_000;
 
+/** By then an outage that a worker noticed first has been noticed by the connections too. */
+const NOTICED_MS = 2_000;
+
 /** Runs the handler of one kind of job. */
 export class WorkerHost {
   failed = 0;
@@ -76,9 +79,15 @@ export class WorkerHost {
     }
   }
 
-  /** In an outage, which is logged already, and when the connections are cut at the end, every worker fails in its own way. */
+  /**
+   * In an outage, which is logged already, and when the connections are cut at the end, every worker fails in its own way. A worker may be the
+   * first to notice an outage: what it tells is held back until that is known.
+   */
   private report(error: Error): void {
-    const level = this.outage.explains || this.stopping.signal.aborted ? 'debug' : 'warn';
-    this.logger[level]({ kind: this.kind.name, err: withoutCommand(error) }, 'the job queue had a failure');
+    const tell = (): void => {
+      const level = this.outage.explains || this.stopping.signal.aborted ? 'debug' : 'warn';
+      this.logger[level]({ kind: this.kind.name, err: withoutCommand(error) }, 'the job queue had a failure');
+    };
+    setTimeout(tell, NOTICED_MS).unref();
   }
 }

@@ -7,7 +7,8 @@ const HEARTBEAT_MS = 15_000;
 export function eventStream(changes: AsyncIterable<{ event: string; data: unknown }>, res: Response): Readable {
   const stream = Readable.from(lines(changes), { objectMode: true });
   stream.on('error', () => res.destroy()); // a stream that breaks must not look complete
-  res.on('close', () => stream.destroy());
+  if (res.closed) stream.destroy();
+  else res.once('close', () => stream.destroy());
   return stream;
 }
 

@@ -72,7 +72,7 @@ export class TrustedCertificatesController extends ApiController {
   }
 
   /**
-   * The next connection to a mail server whose certificate needs it fails, and its mail waits.
+   * Deletes a trusted certificate. The next connection to a mail server whose certificate needs it fails, and its mail waits.
    * @summary Delete a trusted certificate
    */
   @Delete('{id}')

@@ -20,7 +20,7 @@ let steps: Step[];
 
 beforeAll(async () => {
   world = await createWorld();
-  showing = new Showing(world.sink.port);
+  showing = new Showing(new Map([[world.sink.port, 1025], [world.closedPort, 587]]));
   steps = storyOf(world);
 }, LIMIT_MS);
 afterAll(() => world?.close());

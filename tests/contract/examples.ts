@@ -46,17 +46,18 @@ const ZERO = '019ab3c1-7d20-7000-8000-';
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const TIME = /\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z/g;
 /** What is another one in each run, by the name of its field. */
-const FRESH: Record<string, unknown> = { durationMs: 12, worker: 'mailroom-1:4711', key: 'mr_example-only-this-is-no-key', nextCursor: 'MDE5YWIzYzEtN2QyMC03MDAwLTgwMDAtMDAwMDAwMDAwMDAx' };
+const FRESH: Record<string, unknown> = { durationMs: 12, validFrom: '2026-03-01T09:30:00.000Z', validTo: '2036-02-27T09:30:00.000Z', daysLeft: 3650, worker: 'mailroom-1:4711', key: 'mr_EXAMPLE-only-this-is-no-key', nextCursor: 'MDE5YWIzYzEtN2QyMC03MDAwLTgwMDAtMDAwMDAwMDAwMDAx' };
 
 /** Shows an answer as that of the service in the contract: with its ids, its times and its mail server. */
 export class Showing {
   private readonly ids = new Map<string, string>();
 
-  constructor(private readonly sinkPort: number) {}
+  /** @param ports of the mail servers of this run, and as which they are shown */
+  constructor(private readonly ports: Map<number, number>) {}
 
   show(value: unknown, name = ''): unknown {
     if (value !== null && name in FRESH) return FRESH[name];
-    if (typeof value === 'number') return value === this.sinkPort ? 1025 : value;
+    if (typeof value === 'number') return this.ports.get(value) ?? value;
     if (typeof value === 'string') return this.showText(value);
     if (Array.isArray(value)) return value.map((item) => this.show(item));
     if (value === null || typeof value !== 'object') return value;
@@ -64,8 +65,9 @@ export class Showing {
   }
 
   private showText(text: string): string {
-    return text.replace(UUID, (id) => this.idOf(id)).replace(TIME, '2026-03-01T09:30:00.000Z')
-      .replaceAll(`:${this.sinkPort}`, ':1025').replaceAll(hostname(), 'mailroom-1');
+    const shown = text.replace(UUID, (id) => this.idOf(id)).replace(TIME, '2026-03-01T09:30:00.000Z')
+      .replace(/"durationMs":\d+/g, '"durationMs":12').replaceAll(`220 ${hostname()}`, '220 mail.example.com').replaceAll(`250 ${hostname()}`, '250 mail.example.com').replaceAll(`250-${hostname()}`, '250-mail.example.com').replaceAll(hostname(), 'mailroom-1');
+    return [...this.ports].reduce((so, [port, other]) => so.replaceAll(new RegExp(`\\b${port}\\b`, 'g'), String(other)), shown);
   }
 
   private idOf(id: string): string {

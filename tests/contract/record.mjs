@@ -30,3 +30,5 @@ function verdictOf(judge, answer) {
 }
 
 export const readRecord = (file) => [...new Set(readFileSync(file, 'utf8').split('\n').filter(Boolean))].map((line) => JSON.parse(line));
+
+export const documentedCodes = () => Object.values(JSON.parse(readFileSync('openapi/openapi.json', 'utf8')).components.examples).map(({ value }) => value.code);

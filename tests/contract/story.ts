@@ -36,7 +36,7 @@ function mailServer(world: World): Step[] {
   const account = () => ({ id: ids['account']! });
   return [
     { does: 'putDnsSettings', status: 200, summary: 'Two DNS servers, one on a port of its own' },
-    { does: 'putDnsSettings', status: 200, request: 'systemResolver', summary: "The operating system's resolver", body: { servers: [] } },
+    { does: 'putDnsSettings', status: 200, request: 'systemResolver', answer: 'systemResolver', summary: "The operating system's resolver", body: { servers: [] } },
     { does: 'getDnsSettings', status: 200 },
     { does: 'createAccount', status: 201, request: 'directory', summary: 'A directory account', answer: 'directory', then: ({ id }) => { ids['account'] = id; },
       body: { kind: 'directory', domainName: 'corp.example.com', accountName: 'svc-mail@corp.example.com', password: 'its password', allowedServers: ['smtp.corp.example.com'] } },
@@ -48,7 +48,7 @@ function mailServer(world: World): Step[] {
       body: { kind: 'directory', domainName: 'corp.example.com', accountName: 'svc-mail@corp.example.com', password: 'its password', allowedServers: ['smtp.corp.example.com', 'smtp2.corp.example.com'] } },
     { does: 'putAccountPassword', status: 200, path: account, summary: 'The password was rotated' },
     { does: 'deleteAccount', status: 204, path: () => ({ id: ids['asset']! }) },
-    { does: 'putSmtpSettings', status: 200, request: 'account', summary: 'With a directory account', answer: 'account', live: (body) => ({ ...body, authentication: { type: 'account', accountId: ids['account'] } }),
+    { does: 'putSmtpSettings', status: 200, request: 'account', summary: 'With a directory account (its id is in GET /v1/accounts)', answer: 'account', live: (body) => ({ ...body, authentication: { type: 'account', accountId: ids['account'] } }),
       body: { serverAddress: 'smtp.corp.example.com', port: 587, security: 'startTls', senderAddress: 'mailroom@example.com', authentication: { type: 'account', accountId: '019ab3c1-7d20-7000-8000-000000000001' } } },
     { does: 'putSmtpSettings', status: 200, request: 'password', summary: 'With an account name and password', answer: 'password',
       body: { serverAddress: 'mail.example.com', port: 587, security: 'startTls', senderAddress: 'mailroom@example.com', authentication: { type: 'password', accountName: 'mailroom', password: 'its password' } } },
@@ -102,20 +102,21 @@ function recipients(world: World): Step[] {
     { does: 'createUser', status: 201, summary: 'Somebody with an address', then: ({ id }) => { ids['user'] = id; } },
     { does: 'listUsers', status: 200 },
     { does: 'getUser', status: 200, path: user },
-    { does: 'putUser', status: 200, path: user, request: 'disabled', summary: 'No mail for a while', body: { name: 'Dana Whitfield', emailAddress: 'dana.whitfield@example.com', enabled: false } },
+    { does: 'putUser', status: 200, path: user, request: 'disabled', answer: 'disabled', summary: 'No mail for a while', body: { name: 'Dana Whitfield', emailAddress: 'dana.whitfield@example.com', enabled: false } },
     { does: 'putUser', status: 200, path: user, summary: 'Mail again' },
     { does: 'createSubscription', status: 201, summary: 'An address, for two event types', then: ({ id }) => { ids['subscription'] = id; } },
-    { does: 'createSubscription', status: 201, request: 'user', summary: 'A user, for all events', answer: 'user', live: (body) => ({ ...body, userId: ids['user'] }),
+    { does: 'createSubscription', status: 201, request: 'user', summary: 'A user, for all events (the id is in GET /v1/users)', answer: 'user', live: (body) => ({ ...body, userId: ids['user'] }),
       body: { userId: '019ab3c1-7d20-7000-8000-000000000002', allEvents: true, description: 'Dana gets everything' }, then: ({ id }) => { ids['ofUser'] = id; } },
     { does: 'listSubscriptions', status: 200 },
     { does: 'getSubscription', status: 200, path: subscription },
-    { does: 'putSubscription', status: 200, path: subscription, request: 'oneObject', summary: 'Only for one object',
+    { does: 'putSubscription', status: 200, path: subscription, request: 'oneObject', answer: 'oneObject', summary: 'Only for one object',
       body: { emailAddress: 'alice@example.com', eventTypes: ['PasswordCheckFailed', 'TestConnectionFailed'], objectId: '42', description: 'Alice, one account only' } },
     { does: 'putSubscription', status: 200, path: subscription, summary: 'For all objects again' },
     { does: 'listDefaultSubscriptions', status: 200 },
     { does: 'createDefaultSubscription', status: 201, summary: 'What an asset administrator usually wants', then: ({ id }) => { ids['usual'] = id; } },
     { does: 'createDefaultSubscription', status: 200, summary: 'The same again changes nothing' },
     { does: 'explainSubscription', status: 200, query: { eventType: 'PasswordCheckFailed', emailAddress: 'alice@example.com' } },
+    { does: 'explainSubscription', status: 200, answer: 'nobody', query: { eventType: 'PasswordCheckFailed', emailAddress: 'bob@example.com' } },
     { does: 'deleteSubscription', status: 204, path: () => ({ id: ids['usual']! }) },
   ];
 }
@@ -125,9 +126,14 @@ function eventTypes({ ids }: World): Step[] {
   return [
     { does: 'listEventTypes', status: 200, query: { limit: '2' } },
     { does: 'putEventType', status: 201, path: name, summary: 'An event type of your own' },
+    { does: 'putEmailTemplate', status: 200, path: () => ({ eventType: 'InvoicePaid' }), request: 'ownType', answer: 'ownType', summary: 'Of a type of your own',
+      body: { subject: 'Invoice {{ InvoiceNumber }} is paid', textBody: '{{ Amount }} euros came in for the invoice {{ InvoiceNumber }}.' } },
+    { does: 'createSubscription', status: 201, request: 'ownType', answer: 'ownType', summary: 'A type of your own (first add it: PUT /v1/event-types/InvoicePaid)',
+      body: { emailAddress: 'carol@example.com', eventTypes: ['InvoicePaid'], description: 'Carol, accounting' } },
     { does: 'putEventType', status: 200, path: name, request: 'again', summary: 'At each start of your service', answer: 'replaced', body: INVOICE_PAID },
     { does: 'putEventType', status: 200, path: name, query: { dryRun: 'true' }, request: 'propertyGone', summary: 'What would break without a property (dryRun)', answer: 'impact', body: { displayName: 'Invoice Paid', category: 'Billing', properties: [] } },
     { does: 'putEventType', status: 200, path: () => ({ name: 'PasswordCheckFailed' }), request: 'deliveryPolicy', summary: 'The delivery policy of a built-in type', answer: 'builtIn', body: { deliveryPolicy: 'atMostOnce' } },
+    { does: 'putEventType', status: 200, path: () => ({ name: 'PasswordCheckFailed' }), request: 'deliveryPolicyAgain', summary: 'The usual delivery policy again', answer: 'builtIn', body: { deliveryPolicy: 'atLeastOnce' } },
     { does: 'getEventType', status: 200, path: name },
     { does: 'createApiKey', status: 201, summary: 'For a service that publishes', then: ({ id }) => { ids['apiKey'] = id; } },
   ];
@@ -170,7 +176,7 @@ function events(world: World): Step[] {
   const waits = () => ({ id: ids['waitingEmail']! });
   return [
     { does: 'publishEvent', status: 202, summary: 'A built-in type', headers: { 'Idempotency-Key': '0d6b8d0a-6f0b-4a3e-9c39-6a5f0a1b2c3d' }, then: ({ id }) => { ids['event'] = id; } },
-    { does: 'publishEvent', status: 202, request: 'own', summary: 'A type of your own', body: { type: 'InvoicePaid', properties: { InvoiceNumber: '2026-0815', Amount: 119.9 } } },
+    { does: 'publishEvent', status: 202, request: 'own', answer: 'own', summary: 'A type of your own (first add it: PUT /v1/event-types/InvoicePaid)', body: { type: 'InvoicePaid', properties: { InvoiceNumber: '2026-0815', Amount: 119.9 } } },
     { does: 'publishEvents', status: 202, summary: 'Two at once' },
     { does: 'getEvent', status: 200, path: () => ({ id: ids['event']! }), until: ({ body }) => (body['emails'] as Record<string, number>)['sent']! >= 2 },
     { does: 'listEvents', status: 200, query: { limit: '2' } },
@@ -178,7 +184,7 @@ function events(world: World): Step[] {
     { does: 'getEmail', status: 200, path: email },
     { does: 'cancelEmail', status: 200, path: waits, before: async () => { ids['waitingEmail'] = await world.waitingEmail(); } },
     { does: 'retryEmail', status: 202, path: waits },
-    { does: 'retryEmails', status: 202, summary: 'All that failed' },
+    { does: 'retryEmails', status: 202, summary: 'All that failed', before: () => world.failedEmail() },
     { does: 'deleteEventType', status: 200, path: () => ({ name: 'InvoicePaid' }), query: { dryRun: 'true' } },
     { does: 'deleteEventType', status: 204, path: () => ({ name: 'InvoicePaid' }) },
   ];

@@ -11,7 +11,7 @@ const textOf = (page: string): string => readFileSync(page, 'utf8');
 const sources = (folder: string, ending: string): string[] =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith(ending)).map((name) => readFileSync(join(folder, name), 'utf8'));
 const TESTS = sources('tests', '.test.ts');
-const CODE = sources('src', '.ts').join('\n');
+const CODE = [...sources('src', '.ts'), ...sources('openapi/client/src', '.ts')].join('\n');
 const linksOf = (page: string): string[] => [...textOf(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!).filter((target) => !/^\w+:/.test(target));
 
 /** As GitHub makes them of headings. */

@@ -11,13 +11,21 @@ export interface StreamedEvent {
 export async function* eventsOf(stream: Bytes, signal?: AbortSignal | null): AsyncGenerator<StreamedEvent, void, undefined> {
   let [event, data]: [string, string[]] = ['message', []];
   for await (const line of linesOf(stream, signal)) {
-    const [, field, value = ''] = /^([^:]*)(?:: ?(.*))?$/.exec(line) ?? [];
+    const [, field, value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? [];
     if (field === 'event') event = value;
     else if (field === 'data') data.push(value);
     else if (line === '') {
-      if (data.length > 0) yield { event, data: JSON.parse(data.join('\n')) as unknown };
+      if (data.length > 0) yield { event, data: parsed(data.join('\n')) };
       [event, data] = ['message', []];
     }
+  }
+}
+
+function parsed(data: string): unknown {
+  try {
+    return JSON.parse(data);
+  } catch (error) {
+    throw MailroomProblem.ofConnection(error); // something between put it there
   }
 }
 

@@ -47,13 +47,14 @@ export function createMailroom(options: MailroomOptions): Mailroom {
 
 function clientOf({ baseUrl, apiKey, retry = {}, fetch = globalThis.fetch }: MailroomOptions): Client {
   const send = retryingFetch((url, init) => fetch(url, init), retry === false ? { maxTries: 1 } : retry);
-  const client = createClient({ baseUrl: versioned(baseUrl), auth: apiKey, fetch: send as typeof globalThis.fetch });
+  const client = createClient({ baseUrl: versioned(baseUrl), auth: apiKey, fetch: (async (request: Request) => ofMailroom(await send(request))) as typeof globalThis.fetch });
   client.interceptors.request.use((request, { method, url }) => {
     // Once for each call, not for each try: all tries are the same request.
     if (IDEMPOTENT_BY_KEY.has(`${method} ${url}`) && !request.headers.has('Idempotency-Key')) request.headers.set('Idempotency-Key', crypto.randomUUID());
     return request;
   });
   client.interceptors.error.use((error, response: Response | undefined, request) => {
+    if (error instanceof MailroomProblem) return error;
     if (response !== undefined) return MailroomProblem.ofAnswer(error, response);
     return request.signal.aborted ? error : MailroomProblem.ofConnection(error);
   });
@@ -62,6 +63,14 @@ function clientOf({ baseUrl, apiKey, retry = {}, fetch = globalThis.fetch }: Mai
     return { stream: eventsOf(data, options.signal) };
   }) as unknown as Client['sse']['get'];
   return client;
+}
+
+/** What Mailroom answers. A page of a portal that says 200 to everything is none of it. */
+const TYPES = /^(application\/([\w.-]+\+)?json|application\/(zip|x-pem-file|pkcs10)|text\/event-stream)\b/i;
+
+function ofMailroom(response: Response): Response {
+  if (response.ok && response.status !== 204 && !TYPES.test(response.headers.get('Content-Type') ?? '')) throw MailroomProblem.ofAnswer(undefined, response);
+  return response;
 }
 
 /** People copy the address from a browser, from the contract, or from a line that ends with a slash. */
@@ -74,11 +83,23 @@ function versioned(baseUrl: string): string {
 type Generic = (options: object) => Promise<{ data?: unknown; error?: unknown; response?: Response }>;
 type Streaming = (options: object) => Promise<{ stream: AsyncGenerator<StreamedEvent, void, undefined> }>;
 
-async function resultOf(operation: Generic, client: Client, input?: object): Promise<Result<unknown>> {
-  const { data, error, response } = await operation({ ...input, client, throwOnError: false, responseStyle: 'fields' });
+async function resultOf(operation: Generic, client: Client, input?: { signal?: AbortSignal | null }): Promise<Result<unknown>> {
+  const { data, error, response } = await answerOf(operation, client, input);
   if (error instanceof MailroomProblem) return { data: undefined, error, response };
   if (error !== undefined) throw error as Error; // the caller's own signal ended the call
   return { data: data ?? undefined, error: undefined, response: response! };
+}
+
+/** What is generated reads files outside of its own care: one that breaks off is a problem too. */
+async function answerOf(operation: Generic, client: Client, input?: { signal?: AbortSignal | null }): ReturnType<Generic> {
+  let response: Response | undefined;
+  const fetch = async (request: Request): Promise<Response> => (response = await client.getConfig().fetch!(request));
+  try {
+    return await operation({ ...input, client, fetch, throwOnError: false, responseStyle: 'fields' });
+  } catch (failure) {
+    if (response === undefined || input?.signal?.aborted) throw failure; // the function that gives the key, or the caller's own signal
+    return { error: MailroomProblem.ofConnection(failure), response };
+  }
 }
 
 async function dataOf(operation: Generic, client: Client, input?: object): Promise<unknown> {

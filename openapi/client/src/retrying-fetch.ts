@@ -18,8 +18,8 @@ const IN_PROGRESS = 'IDEMPOTENCY_KEY_IN_PROGRESS';
 type Ending = { response: Response } | { failure: unknown };
 
 /**
- * A fetch that repeats what is safe to repeat: answers 429 and 503, which say that nothing was done, and requests without an answer when their
- * method is idempotent or they carry an Idempotency-Key. All tries are the same request: the same body, the same headers.
+ * A fetch that repeats what is safe to repeat: after 429, which says that nothing was done; after 503 and without an answer, which do not say, when
+ * the method is idempotent or the request carries an Idempotency-Key. All tries are the same request: the same body, the same headers.
  */
 export function retryingFetch(fetch: Fetch, { maxTries = 5, maxTotalMs = 60_000 }: RetryOptions): (input: Request) => Promise<Response> {
   return async (input) => {
@@ -31,11 +31,12 @@ export function retryingFetch(fetch: Fetch, { maxTries = 5, maxTotalMs = 60_000 
     for (let tries = 1; ; tries += 1) {
       const ending = await attempt(fetch, url, init);
       signal.throwIfAborted();
-      isInDoubt ||= 'failure' in ending;
-      const mayRepeat = 'failure' in ending ? isRepeatable : await asksToRepeat(ending.response, isInDoubt);
+      isInDoubt ||= 'failure' in ending || ending.response.status === 503;
+      const mayRepeat = 'failure' in ending ? isRepeatable : await asksToRepeat(ending.response, isRepeatable, isInDoubt);
       const waitMs = waitOf(ending, tries);
       if (!mayRepeat || tries >= maxTries || Date.now() + waitMs > latest) return answerOf(ending);
-      if ('response' in ending) await ending.response.body?.cancel();
+      if ('response' in ending) await ending.response.body?.cancel().catch(() => undefined);
+      signal.throwIfAborted();
       await pause(waitMs, signal);
     }
   };
@@ -67,8 +68,9 @@ async function whole(response: Response): Promise<Response> {
 }
 
 /** After a try without an answer Mailroom may still work on it: then it refuses the same key for a moment. */
-async function asksToRepeat(response: Response, isInDoubt: boolean): Promise<boolean> {
-  if (response.status === 429 || response.status === 503) return true;
+async function asksToRepeat(response: Response, isRepeatable: boolean, isInDoubt: boolean): Promise<boolean> {
+  if (response.status === 429) return true;
+  if (response.status === 503) return isRepeatable;
   return isInDoubt && response.status === 409 && (await response.clone().text()).includes(`"${IN_PROGRESS}"`);
 }
 

@@ -151,7 +151,7 @@ export const uploadTrustedCertificates = <ThrowOnError extends boolean = false>(
 /**
  * Delete a trusted certificate
  *
- * The next connection to a mail server whose certificate needs it fails, and its mail waits.
+ * Deletes a trusted certificate. The next connection to a mail server whose certificate needs it fails, and its mail waits.
  *
  * Roles: administrator.
  */
@@ -834,7 +834,7 @@ export const getClientCertificate = <ThrowOnError extends boolean = false>(optio
 /**
  * Activate a client certificate
  *
- * Makes it the active one again; the one that was active stays as history. 409 `CERTIFICATE_EXPIRED` when its time is over.
+ * Makes the certificate the active one again; the one that was active stays as history. 409 `CERTIFICATE_EXPIRED` when its time is over.
  *
  * Roles: administrator.
  */
@@ -1009,7 +1009,7 @@ export const createAccount = <ThrowOnError extends boolean = false>(options: Opt
 /**
  * Delete an account
  *
- * 409 `ACCOUNT_IN_USE` while the SMTP settings log in with it.
+ * Deletes an account with its password. 409 `ACCOUNT_IN_USE` while the SMTP settings log in with it.
  *
  * Roles: administrator.
  */

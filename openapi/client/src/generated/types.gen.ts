@@ -1016,7 +1016,7 @@ export type EventTypeWrite = {
 };
 
 /**
- * `queued`: waits for its first attempt. `sending`: a worker is at it. `sent`: the server took it. `deferred`: a retry is planned at
+ * `queued`: waits for its first attempt, or for the next one after a retry was asked for. `sending`: a worker is at it. `sent`: the server took it. `deferred`: a retry is planned at
  * `nextAttemptAt`. `failed`: final. `unconfirmed`: the connection, or the worker, died after the message was handed over, so only the
  * server knows whether it has it (RFC 1047); it is sent again at `nextAttemptAt` with the same Message-ID, or not at all when the event type's
  * `deliveryPolicy` is `atMostOnce`. `skipped`: not sent on
@@ -1057,7 +1057,7 @@ export type Email = {
     subject: string;
     status: EmailStatus;
     /**
-     * Why it is deferred, failed, unconfirmed or skipped; null otherwise.
+     * Why it is deferred, failed, unconfirmed, skipped or cancelled; null otherwise.
      */
     reason: EmailReason | null;
     attemptCount: number;
@@ -1194,7 +1194,7 @@ export type EmailWithAttempts = {
     subject: string;
     status: EmailStatus;
     /**
-     * Why it is deferred, failed, unconfirmed or skipped; null otherwise.
+     * Why it is deferred, failed, unconfirmed, skipped or cancelled; null otherwise.
      */
     reason: EmailReason | null;
     attemptCount: number;
@@ -1771,7 +1771,7 @@ export type AuditEntryPage = {
 };
 
 /**
- * What a key may do: administrators everything, auditors read everything, publishers publish events and read their outcome.
+ * What a key may do: administrators everything; auditors read everything, and preview templates; publishers publish events, read their outcome, and define event types of their own.
  */
 export type Role = 'administrator' | 'auditor' | 'publisher';
 
@@ -2096,7 +2096,7 @@ export type ListUsersErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -2149,7 +2149,7 @@ export type CreateUserErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -2213,7 +2213,7 @@ export type DeleteUserErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -2277,7 +2277,7 @@ export type GetUserErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -2349,7 +2349,7 @@ export type PutUserErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -2403,7 +2403,7 @@ export type ListTrustedCertificatesErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -2460,7 +2460,7 @@ export type AddTrustedCertificatesErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -2530,7 +2530,7 @@ export type UploadTrustedCertificatesErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -2598,7 +2598,7 @@ export type DeleteTrustedCertificateErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -2662,7 +2662,7 @@ export type GetTrustedCertificateErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -2712,7 +2712,7 @@ export type GetSupportBundleErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -2778,7 +2778,7 @@ export type ListSubscriptionsErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -2831,7 +2831,7 @@ export type CreateSubscriptionErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -2876,7 +2876,7 @@ export type ListDefaultSubscriptionsErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -2929,7 +2929,7 @@ export type CreateDefaultSubscriptionErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -2991,7 +2991,7 @@ export type ExplainSubscriptionErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -3055,7 +3055,7 @@ export type DeleteSubscriptionErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -3119,7 +3119,7 @@ export type GetSubscriptionErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -3191,7 +3191,7 @@ export type PutSubscriptionErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -3245,7 +3245,7 @@ export type ListSmtpTestsErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -3316,7 +3316,7 @@ export type StartSmtpTestErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -3380,7 +3380,7 @@ export type GetSmtpTestErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -3434,7 +3434,7 @@ export type StreamSmtpTestErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -3489,7 +3489,7 @@ export type GetSmtpSettingsErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -3552,7 +3552,7 @@ export type PutSmtpSettingsErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -3572,6 +3572,9 @@ export type ListEventsData = {
     body?: never;
     path?: never;
     query?: {
+        /**
+         * How many items at most.
+         */
         limit?: number;
         /**
          * The `nextCursor` of the page before.
@@ -3607,7 +3610,7 @@ export type ListEventsErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -3674,7 +3677,7 @@ export type PublishEventErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -3741,7 +3744,7 @@ export type PublishEventsErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -3805,7 +3808,7 @@ export type GetEventErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -3871,7 +3874,7 @@ export type ListEventTypesErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -3944,7 +3947,7 @@ export type DeleteEventTypeErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -4012,7 +4015,7 @@ export type GetEventTypeErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -4097,7 +4100,7 @@ export type PutEventTypeErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -4127,6 +4130,9 @@ export type ListEmailsData = {
     body?: never;
     path?: never;
     query?: {
+        /**
+         * How many items at most.
+         */
         limit?: number;
         /**
          * The `nextCursor` of the page before.
@@ -4178,7 +4184,7 @@ export type ListEmailsErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -4231,7 +4237,7 @@ export type RetryEmailsErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -4295,7 +4301,7 @@ export type GetEmailErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -4367,7 +4373,7 @@ export type RetryEmailErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -4435,7 +4441,7 @@ export type CancelEmailErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -4505,7 +4511,7 @@ export type ListEmailTemplatesErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -4569,7 +4575,7 @@ export type ResetEmailTemplateErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -4633,7 +4639,7 @@ export type GetEmailTemplateErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -4705,7 +4711,7 @@ export type PutEmailTemplateErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -4758,7 +4764,7 @@ export type PreviewUnsavedTemplateErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -4820,7 +4826,7 @@ export type PreviewEmailTemplateErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -4900,7 +4906,7 @@ export type SendTestEmailErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -4955,7 +4961,7 @@ export type GetDnsSettingsErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -5018,7 +5024,7 @@ export type PutDnsSettingsErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -5072,7 +5078,7 @@ export type ListClientCertificatesErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -5109,10 +5115,6 @@ export type InstallClientCertificateErrors = {
      */
     403: Problem;
     /**
-     * The state of the resource, or of Mailroom, does not allow it.
-     */
-    409: Problem;
-    /**
      * The body or the file is larger than 1 MiB.
      */
     413: Problem;
@@ -5129,7 +5131,7 @@ export type InstallClientCertificateErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -5179,10 +5181,6 @@ export type UploadClientCertificateErrors = {
      */
     403: Problem;
     /**
-     * The state of the resource, or of Mailroom, does not allow it.
-     */
-    409: Problem;
-    /**
      * The body or the file is larger than 1 MiB.
      */
     413: Problem;
@@ -5199,7 +5197,7 @@ export type UploadClientCertificateErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -5271,7 +5269,7 @@ export type DeleteClientCertificateErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -5335,7 +5333,7 @@ export type GetClientCertificateErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -5403,7 +5401,7 @@ export type ActivateClientCertificateErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -5457,7 +5455,7 @@ export type ListCertificateRequestsErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -5510,7 +5508,7 @@ export type CreateCertificateRequestErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -5574,7 +5572,7 @@ export type DeleteCertificateRequestErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -5638,7 +5636,7 @@ export type GetCertificateRequestErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -5674,6 +5672,9 @@ export type ListAuditLogData = {
          * Only changes of the resource with this id.
          */
         resourceId?: string;
+        /**
+         * Only changes of this kind.
+         */
         action?: AuditedAction;
         /**
          * Only changes by keys of this name, in this case.
@@ -5721,7 +5722,7 @@ export type ListAuditLogErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -5775,7 +5776,7 @@ export type ListApiKeysErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -5828,7 +5829,7 @@ export type CreateApiKeyErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -5896,7 +5897,7 @@ export type DeleteApiKeyErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -5960,7 +5961,7 @@ export type GetApiKeyErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -6014,7 +6015,7 @@ export type ListAccountsErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -6067,7 +6068,7 @@ export type CreateAccountErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -6135,7 +6136,7 @@ export type DeleteAccountErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -6199,7 +6200,7 @@ export type GetAccountErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -6271,7 +6272,7 @@ export type PutAccountErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
@@ -6343,7 +6344,7 @@ export type PutAccountPasswordErrors = {
      */
     500: Problem;
     /**
-     * A part that is needed cannot be reached. Try again; an Idempotency-Key keeps a repeated POST from being done twice.
+     * A part that is needed cannot be reached. Try again. With an Idempotency-Key a repeated POST is done once; without one look first whether it was done.
      */
     503: Problem;
 };
