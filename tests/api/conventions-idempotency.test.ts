@@ -41,7 +41,8 @@ describe.each(named(operations.filter(takesHeader('Idempotency-Key'))))('%s', (_
     for (const key of ['a-key', '"a-key"', ' "a-key" ']) {
       const again = await post(key).expect(202);
       expect(again.body).toEqual(first.body);
-      expect(again.headers).toMatchObject({ 'idempotency-replayed': 'true', location: first.headers['location'], etag: first.headers['etag'] });
+      expect(again.headers).toMatchObject({ 'idempotency-replayed': 'true', location: first.headers['location'] });
+      expect(again.headers['etag']).toBe(first.headers['etag']);
     }
     for (const key of ['a-key', '"a-key"']) expectProblem(await post(key, other), 422, 'IDEMPOTENCY_KEY_REUSED', [{ parameter: 'Idempotency-Key' }]);
   });
