@@ -34,7 +34,8 @@ export class Judge {
     const found = this.#operationOf(answer);
     const code = this.#codeOf(answer);
     if (answer.method === 'OPTIONS') return { operation: null, code, faults };
-    if (found === null || OF_HTTP.has(answer.status)) this.#judgeUnknown(answer, faults);
+    // A worker serves health and metrics, and none of the operations.
+    if (found === null || code === 'ROUTE_NOT_FOUND' || OF_HTTP.has(answer.status)) this.#judgeUnknown(answer, faults);
     else this.#judgeKnown(answer, found, code, faults);
     return { operation: found?.operation.operationId ?? null, code, faults };
   }
