@@ -280,6 +280,7 @@ describe('refused, and nothing is stored', () => {
   const LOOPS = '{% for i in (1..3000) %}{% for j in (1..3000) %}{% if "x" contains "y" %}{% endif %}{% endfor %}{% endfor %}';
 
   test.each<[string, object, string, Partial<FieldError>[]]>([
+    ['a blank text', buildTemplate({ textBody: ' \r\n' }), 'TEMPLATE_BLANK', [{ pointer: '/textBody' }]],
     ['no subject', { subject: undefined }, SHAPE, [{ pointer: '/subject', message: 'is required' }]],
     ['no text', { textBody: undefined }, SHAPE, [{ pointer: '/textBody', message: 'is required' }]],
     ['an empty subject', { subject: '' }, SHAPE, [{ pointer: '/subject', message: 'must have 1 to 1024 characters' }]],

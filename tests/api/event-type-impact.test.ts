@@ -70,14 +70,14 @@ describe('what a PUT would do', () => {
   ])('%s: nothing breaks while no template uses it, and nothing is changed', async (_name, definition, expected) => {
     await subscribe();
     const before = await state();
-    expect(await impactOf(definition)).toEqual({ eventType: TYPE, templates: [], subscriptions: [], subscriptionCount: 0, ...expected });
+    expect(await impactOf(definition)).toEqual({ kind: 'impact', eventType: TYPE, templates: [], subscriptions: [], subscriptionCount: 0, ...expected });
     expect(await state()).toEqual(before);
   });
 
   test('a new type breaks nothing, and is not made', async () => {
     const before = await state();
     const { body } = await mailroom.as().put('/v1/event-types/InvoiceSent?dryRun=true', DEFINITION).expect(200);
-    expect(body).toEqual({ eventType: 'InvoiceSent', change: 'create', properties: { ...NOTHING, added: ALL }, templates: [], subscriptions: [], subscriptionCount: 0 });
+    expect(body).toEqual({ kind: 'impact', eventType: 'InvoiceSent', change: 'create', properties: { ...NOTHING, added: ALL }, templates: [], subscriptions: [], subscriptionCount: 0 });
     expect(await state()).toEqual(before);
     const builtIn = (await mailroom.as().get('/v1/event-types/PasswordCheckFailed').expect(200)).body as object;
     expect((await mailroom.as().put('/v1/event-types/PasswordCheckFailed?dryRun=true', builtIn).expect(200)).body).toMatchObject({ change: 'none' });
@@ -146,7 +146,7 @@ describe('what a DELETE would do, and what it does', () => {
     const others = [await subscribe({ eventTypes: ['ApplianceSick'] }), await subscribe({ allEvents: true, eventTypes: [] })];
     const before = await state();
     expect(await impactOf(null)).toEqual({
-      eventType: TYPE, change: 'delete',
+      kind: 'impact', eventType: TYPE, change: 'delete',
       properties: { ...NOTHING, removed: ALL },
       templates: [{ eventType: TYPE, macros: [], message: expect.any(String) }],
       subscriptions: [{ id: only.id, description: 'only this', effect: 'deleted' }, { id: also.id, description: 'also this', effect: 'reduced' }],

@@ -42,7 +42,7 @@ describe('PUT', () => {
     const made = await put('InvoicePaid').expect(201);
     const { updatedAt } = made.body as EventTypeResource;
     const definition = { ...INVOICE, deliveryPolicy: 'atLeastOnce', properties: [...commonProperties, ...INVOICE.properties] };
-    expect(made.body).toEqual({ ...definition, name: 'InvoicePaid', builtIn: false, updatedAt, updatedBy: 'MAILROOM_ADMIN_KEY' });
+    expect(made.body).toEqual({ kind: 'eventType', ...definition, name: 'InvoicePaid', builtIn: false, updatedAt, updatedBy: 'MAILROOM_ADMIN_KEY' });
     expect(made.headers['location']).toBe(`${PATH}/InvoicePaid`);
     const read = await mailroom.as().get(`${PATH}/InvoicePaid`).expect(200);
     expect(read.body).toEqual(made.body);
