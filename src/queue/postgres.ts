@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
 import { PostgresConnection, PostgresQueueBackend, type IQueueBackend, type QueueBaseOptions } from 'bullmq';
+import pg from 'pg';
 import { StartError } from '../errors.js';
 import type { BackEnd, BackEndEvents } from './back-end.js';
 import { ANSWER_MS, settled } from './deadline.js';
@@ -79,11 +80,27 @@ type PgListenClient = Awaited<ReturnType<PostgresConnection['getListenClient']>>
 class SharedConnection extends PostgresConnection {
   private readonly known = new WeakSet<PgListenClient>();
 
+  constructor(options: ConstructorParameters<typeof PostgresConnection>[0]) {
+    super(options);
+    (this as unknown as { pgModule: { Client: typeof pg.Client } }).pgModule = { Client: GuardedClient };
+  }
+
   override async getListenClient(): Promise<PgListenClient> {
     const client = await super.getListenClient();
     if (!this.known.has(client)) takeTurns(client);
     this.known.add(client);
     return client;
+  }
+}
+
+/**
+ * BullMQ listens for the failures of its listening connection only after it has connected. A server that ends it in that moment would end the
+ * process with it; here the next statement on it fails, and BullMQ connects anew.
+ */
+class GuardedClient extends pg.Client {
+  constructor(options: pg.ClientConfig) {
+    super(options);
+    this.on('error', () => undefined);
   }
 }
 
