@@ -1,15 +1,24 @@
-import type { Database, Tx } from '../db/client.js';
+import { type Database, PREPARED, type Tx } from '../db/client.js';
 import type { ApiKeyModel } from '../db/generated/models.js';
 import type { Slice } from '../contract/page.js';
 
 export type ApiKeyRow = ApiKeyModel;
 export type NewApiKey = Omit<ApiKeyRow, 'createdAt' | 'lastUsedAt'>;
 
+/** What tells who calls. */
+export type KeyHolderRow = Pick<ApiKeyRow, 'id' | 'name' | 'role' | 'keyHash' | 'expiresAt'>;
+
 export class ApiKeysRepository {
   constructor(private readonly db: Database) {}
 
   findByHash(keyHash: Buffer, tx: Tx = this.db.prisma): Promise<ApiKeyRow | null> {
     return tx.apiKey.findUnique({ where: { keyHash: new Uint8Array(keyHash) } });
+  }
+
+  /** Those of the hashes that are somebody's. */
+  findHolders(keyHashes: readonly Buffer[]): Promise<KeyHolderRow[]> {
+    return this.db.prisma.$queryRaw<KeyHolderRow[]>`${PREPARED}
+      SELECT id, name, role, key_hash AS "keyHash", expires_at AS "expiresAt" FROM api_keys WHERE key_hash = ANY(${keyHashes.map((hash) => new Uint8Array(hash))}::bytea[])`;
   }
 
   list({ limit, after }: Slice): Promise<ApiKeyRow[]> {

@@ -7,9 +7,10 @@ import { idSliceOf, type PageQuery, pageOf } from '../contract/page.js';
 import { refuseStale } from '../contract/preconditions.js';
 import { timeOf } from '../contract/time.js';
 import type { Database, Tx } from '../db/client.js';
+import { Grouping } from '../db/grouping.js';
 import { invalid, MailroomError, notFound } from '../errors.js';
 import type { ApiKey, ApiKeyCreate, ApiKeyPage, ApiKeyWithSecret } from './api-keys.contract.js';
-import type { ApiKeyRow, ApiKeysRepository, NewApiKey } from './api-keys.repository.js';
+import type { ApiKeyRow, ApiKeysRepository, KeyHolderRow, NewApiKey } from './api-keys.repository.js';
 
 const TYPE = 'apiKey';
 /** A key never changes, but for when it was used last; and that makes nobody's copy stale. */
@@ -23,17 +24,23 @@ export interface KeyHolder {
   expired: boolean;
 }
 
+/** Requests whose keys are looked up by one statement. */
+const LOOKED_UP_TOGETHER = 100;
+
 export class ApiKeysService {
+  private readonly holders: Grouping<Buffer, KeyHolderRow | null>;
+
   constructor(
     private readonly db: Database,
     private readonly keys: ApiKeysRepository,
-  ) {}
+  ) {
+    this.holders = new Grouping((hashes) => this.holdersOf(hashes), LOOKED_UP_TOGETHER);
+  }
 
   /** Who holds this key; null when nobody does. The database is asked each time: a key that was deleted is refused at once, in every process. */
   async holderOf(key: string): Promise<KeyHolder | null> {
-    const hash = hashOf(key);
-    const row = await this.keys.findByHash(hash);
-    if (row === null || !timingSafeEqual(row.keyHash, hash)) return null;
+    const row = await this.holders.ask(hashOf(key));
+    if (row === null) return null;
     return { keyId: row.id, name: row.name, role: row.role, expired: row.expiresAt !== null && row.expiresAt <= new Date() };
   }
 
@@ -94,6 +101,11 @@ export class ApiKeysService {
       await this.makeFirst(tx, key, 'start');
       return key;
     });
+  }
+
+  private async holdersOf(hashes: Buffer[]): Promise<(KeyHolderRow | null)[]> {
+    const rows = await this.keys.findHolders(hashes);
+    return hashes.map((hash) => rows.find(({ keyHash }) => timingSafeEqual(keyHash, hash)) ?? null);
   }
 
   private async forgetEnvironmentKeys(tx: Tx, current: string | null): Promise<void> {

@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import { type Database, Prisma, type Tx } from '../db/client.js';
+import { type Database, PREPARED, Prisma, type Tx } from '../db/client.js';
 import { type Equality, indexRange } from '../db/index-range.js';
 import type { EventModel } from '../db/generated/models.js';
 import type { Slice } from '../contract/page.js';
@@ -13,6 +13,9 @@ export interface NewEvent {
   properties: Record<string, PropertyValue>;
   objectId: string | null;
   occurredAt: string | null;
+  /** The name and the id of the key that publishes it. */
+  publishedBy: string;
+  publisherKeyId: string;
 }
 
 /** An event whose subscribers are to be looked up. */
@@ -26,15 +29,17 @@ export interface UnmatchedEvent {
 export class EventsRepository {
   constructor(private readonly db: Database) {}
 
-  /** One statement, however many. The sweeper enqueues what no nudge reached within 10 s. Those that are tests are matched from the start: nobody's subscription is asked. */
-  async insert(tx: Tx, events: NewEvent[], publisher: { name: string; keyId: string }, isTest = false): Promise<EventRow[]> {
-    const rows = JSON.stringify(events);
-    return tx.$queryRaw<EventRow[]>`
+  /** One statement, however many; answers them in their order. The sweeper enqueues what no nudge reached within 10 s. Those that are tests are matched from the start: nobody's subscription is asked. */
+  async insert(events: NewEvent[], tx: Tx = this.db.prisma, isTest = false): Promise<EventRow[]> {
+    const rows = await tx.$queryRaw<EventRow[]>`${PREPARED}
       INSERT INTO events (id, type, properties, object_id, occurred_at, published_by, publisher_key_id, client_enabled, is_test, matched_at, nudge_at)
-      SELECT r.id, r.type, r.properties, r."objectId", coalesce(r."occurredAt", now()), ${publisher.name}, ${publisher.keyId}::uuid,
-             s.server_address IS NOT NULL, ${isTest}, CASE WHEN ${isTest} THEN now() END, CASE WHEN NOT ${isTest} THEN now() + interval '10 seconds' END
-      FROM jsonb_to_recordset(${rows}::jsonb) AS r(id uuid, type text, properties jsonb, "objectId" text, "occurredAt" timestamptz), smtp_settings s
+      SELECT r.id, r.type, r.properties, r."objectId", coalesce(r."occurredAt", now()), r."publishedBy", r."publisherKeyId",
+             s.server_address IS NOT NULL, ${isTest}::boolean, CASE WHEN ${isTest}::boolean THEN now() END, CASE WHEN NOT ${isTest}::boolean THEN now() + interval '10 seconds' END
+      FROM jsonb_to_recordset(${JSON.stringify(events)}::jsonb) AS r(
+        id uuid, type text, properties jsonb, "objectId" text, "occurredAt" timestamptz, "publishedBy" text, "publisherKeyId" uuid), smtp_settings s
       RETURNING ${COLUMNS}`;
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    return events.map(({ id }) => byId.get(id)!);
   }
 
   async find(id: string, publisherKeyId: string | null): Promise<EventRow | null> {

@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Actor } from '../contract/actor.js';
 import { idSliceOf, pageOf } from '../contract/page.js';
 import type { Tx } from '../db/client.js';
+import { Grouping } from '../db/grouping.js';
 import type { EmailCounts } from '../emails/emails.contract.js';
 import { type EmailsService, noEmails } from '../emails/emails.service.js';
 import { notFound } from '../errors.js';
@@ -15,23 +16,32 @@ import { refuseInvalidEvents } from './validate.js';
 /** Tells the workers that these events wait. Never fails and never waits: the rows are durable, the sweeper finds what a nudge missed. */
 type Nudge = (eventIds: string[]) => void;
 
+/** Of requests that come at the same time, one statement stores so many events; two such statements may be under way. */
+const [STORED_TOGETHER, STATEMENTS] = [50, 2];
+
 export class EventsService {
+  private readonly arrivals: Grouping<NewEvent, EventRow>;
+
   constructor(
     private readonly events: EventsRepository,
     private readonly eventTypes: KnownEventTypes,
     private readonly emails: EmailsService,
     private readonly idempotency: IdempotencyService,
     private readonly nudge: Nudge,
-  ) {}
+  ) {
+    this.arrivals = new Grouping((arrived) => events.insert(arrived), STORED_TOGETHER, STATEMENTS);
+  }
 
   async publish(actor: Actor, body: EventPublish, idempotencyKey: string | undefined): Promise<Answer<Event>> {
     const types = await this.typesOf([body]);
     const claim = claimOf(actor, 'publishEvent', idempotencyKey, body);
-    const accept = async (tx: Tx): Promise<Event> => {
+    const accept = async (tx?: Tx): Promise<Event> => {
       refuseInvalidEvents([body], types, () => ''); // here, for an answer that was given before is given again, whatever the type has become
-      return (await this.accept(tx, actor, [body]))[0]!;
+      const event = toNewEvent(body, actor);
+      return toEvent(tx === undefined ? await this.arrivals.ask(event) : (await this.events.insert([event], tx))[0]!, undefined);
     };
-    return this.nudged(await this.idempotency.once(claim, accept), (event) => [event]);
+    const answer = claim === null ? { response: await accept(), replayed: false } : await this.idempotency.once(claim, accept);
+    return this.nudged(answer, (event) => [event]);
   }
 
   async publishBatch(actor: Actor, body: EventBatch, idempotencyKey: string | undefined): Promise<Answer<AcceptedEvents>> {
@@ -39,7 +49,8 @@ export class EventsService {
     const claim = claimOf(actor, 'publishEvents', idempotencyKey, body);
     const accept = async (tx: Tx): Promise<AcceptedEvents> => {
       refuseInvalidEvents(body.events, types, (index) => `/events/${index}`);
-      return { items: await this.accept(tx, actor, body.events) };
+      const rows = await this.events.insert(body.events.map((event) => toNewEvent(event, actor)), tx);
+      return { items: rows.map((row) => toEvent(row, undefined)) };
     };
     return this.nudged(await this.idempotency.once(claim, accept), ({ items }) => items);
   }
@@ -49,13 +60,13 @@ export class EventsService {
    * @returns to be called after the commit
    */
   async publishOwn(tx: Tx, events: EventPublish[]): Promise<() => void> {
-    const rows = await this.events.insert(tx, events.map(toNewEvent), MAILROOM);
+    const rows = await this.events.insert(events.map((event) => toNewEvent(event, MAILROOM)), tx);
     return () => this.nudge(rows.map(({ id }) => id));
   }
 
   /** Keeps an event that did not happen, for the one e-mail that tries its template: nobody's subscription is asked. */
   async recordTest(tx: Tx, actor: Actor, event: EventPublish): Promise<Event> {
-    const [row] = await this.events.insert(tx, [toNewEvent(event)], actor, true);
+    const [row] = await this.events.insert([toNewEvent(event, actor)], tx, true);
     return toEvent(row!, undefined);
   }
 
@@ -83,12 +94,6 @@ export class EventsService {
     return this.eventTypes.findMany(events.map(({ type }) => type));
   }
 
-  private async accept(tx: Tx, actor: Actor, events: EventPublish[]): Promise<Event[]> {
-    const made = events.map(toNewEvent);
-    const rows = new Map((await this.events.insert(tx, made, actor)).map((row) => [row.id, row]));
-    return made.map(({ id }) => toEvent(rows.get(id)!, undefined));
-  }
-
   /** Only after the commit: a worker that is faster than us must find the rows. */
   private nudged<T>(answer: Answer<T>, eventsOf: (response: T) => Event[]): Answer<T> {
     if (!answer.replayed) this.nudge(eventsOf(answer.response).map(({ id }) => id));
@@ -102,8 +107,8 @@ const MAILROOM = { name: 'Mailroom', keyId: '00000000-0000-0000-0000-00000000000
 /** A publisher reads what it published itself; the other readers everything. */
 const ownOnly = ({ role, keyId }: Actor): string | null => (role === 'publisher' ? keyId : null);
 
-function toNewEvent({ type, properties, objectId, occurredAt }: EventPublish): NewEvent {
-  return { id: uuidv7(), type, properties: properties ?? {}, objectId: objectId ?? null, occurredAt: occurredAt ? new Date(occurredAt).toISOString() : null };
+function toNewEvent({ type, properties, objectId, occurredAt }: EventPublish, { name, keyId }: Pick<Actor, 'name' | 'keyId'>): NewEvent {
+  return { id: uuidv7(), type, properties: properties ?? {}, objectId: objectId ?? null, occurredAt: occurredAt ? new Date(occurredAt).toISOString() : null, publishedBy: name, publisherKeyId: keyId };
 }
 
 function toEvent(row: EventRow, counts: EmailCounts | undefined): Event {
