@@ -1,12 +1,15 @@
 import { deliverEmails, releaseDeferred } from './emails/deliver-emails.job.js';
 import { Deliverer } from './emails/deliverer.js';
+import { ContentMemory } from './emails/content-memory.js';
 import type { DueEmailsRepository } from './emails/due-emails.repository.js';
 import { Leases } from './emails/leases.js';
 import { RelayHealth } from './emails/relay-health.js';
+import { RelayMemory } from './emails/relay-memory.js';
 import { RelayOpener } from './emails/relay-opener.js';
 import { RelaySessions } from './emails/relay-sessions.js';
 import { Sweeper } from './emails/sweeper.js';
-import { matchEvents } from './events/match-events.job.js';
+import { Grouping } from './db/grouping.js';
+import { MATCH_BATCH, MATCHED_AT_ONCE, matchEvents } from './events/match-events.job.js';
 import { Matcher } from './events/matcher.js';
 import type { SmtpSettingsDraft } from './smtp-settings/draft.js';
 import { runSmtpTest } from './smtp-tests/run-smtp-test.job.js';
@@ -28,7 +31,8 @@ export async function startWorkers(parts: WorkerParts): Promise<Workers> {
   const sessions = new RelaySessions(new RelayOpener({ dns, denies: (address) => denyList.denies(address) }));
   const matcher = new Matcher(database, eventsRepository, emailTemplates, emails);
   const deliverer = new Deliverer({
-    relay: () => smtpSettings.relay(),
+    relays: new RelayMemory(() => smtpSettings.relay()),
+    contents: new ContentMemory((eventIds) => deliveries.contents(eventIds)),
     deliveries,
     leases,
     sessions,
@@ -52,7 +56,8 @@ export async function startWorkers(parts: WorkerParts): Promise<Workers> {
   });
   const sweeper = new Sweeper(sweepSteps(parts), logger);
 
-  await queue.work(matchEvents, ({ eventIds }, signal) => matcher.match(eventIds, signal));
+  const matching = new Grouping((jobs: MatchJob[]) => matchTogether(matcher, jobs), MATCH_BATCH, MATCHED_AT_ONCE, ({ eventIds }) => eventIds.length);
+  await queue.work(matchEvents, ({ eventIds }, signal) => matching.ask({ eventIds, signal }));
   await queue.work(deliverEmails, ({ emailIds }, signal) => deliverer.deliver(emailIds, signal));
   await queue.work(releaseDeferred, () => releaseAll(dueEmails));
   await queue.work(runSmtpTest, (_job, signal) => runner.run(signal));
@@ -68,6 +73,18 @@ export async function startWorkers(parts: WorkerParts): Promise<Workers> {
       leases.close();
     },
   };
+}
+
+interface MatchJob {
+  eventIds: string[];
+  /** The same for all jobs of a process. */
+  signal: AbortSignal;
+}
+
+/** The jobs that came while others were under way cost as much as one. */
+async function matchTogether(matcher: Matcher, jobs: MatchJob[]): Promise<void[]> {
+  await matcher.match(jobs.flatMap(({ eventIds }) => eventIds), jobs[0]!.signal);
+  return jobs.map(() => undefined);
 }
 
 async function releaseAll(dueEmails: DueEmailsRepository): Promise<void> {

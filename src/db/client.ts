@@ -31,12 +31,25 @@ function nameOf({ sql }: { sql: string }): string | undefined {
   return name;
 }
 
+export interface DatabaseOptions {
+  /** Connections, at most. */
+  max?: number;
+  /** SQL that each connection begins with. */
+  setUp?: string;
+}
+
+/**
+ * For statements that find their rows by keys, a few of many: whatever the statistics say, which may be older than the rows, they are never looked for
+ * in all of the table, and a plan that is kept stays right while the table grows.
+ */
+export const BY_KEY = 'SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan';
+
 const POOL = { idleTimeoutMillis: 30_000, connectionTimeoutMillis: 5_000, keepAlive: true };
 const PING_TIMEOUT_MS = 2_000;
 
-/** One pool for the process. `max` counts connections. */
-export function connectDatabase(url: string, logger: Logger, max = 10): Database {
-  const pool = new pg.Pool({ connectionString: url, max, ...POOL });
+export function connectDatabase(url: string, logger: Logger, { max = 10, setUp }: DatabaseOptions = {}): Database {
+  const onConnect = setUp === undefined ? undefined : async (client: pg.ClientBase): Promise<void> => void (await client.query(setUp));
+  const pool = new pg.Pool({ connectionString: url, max, ...POOL, ...(onConnect && { onConnect }) });
   pool.on('error', (error) => logger.warn({ err: error }, 'an idle database connection was lost'));
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false, statementNameGenerator: nameOf as (query: { sql: string }) => string }) });
   return {

@@ -14,13 +14,15 @@ export class Grouping<Item, Answer> {
 
   /**
    * @param run answers each item, in their order; when it rejects, all of them are rejected
-   * @param most items in one statement
-   * @param statements at a time
+   * @param most how much goes together; an item that is more goes alone
+   * @param statements under way at a time
+   * @param sizeOf an item counts as one if it is not given
    */
   constructor(
     private readonly run: (items: Item[]) => Promise<readonly Answer[]>,
     private readonly most: number,
     private readonly statements = 1,
+    private readonly sizeOf: (item: Item) => number = () => 1,
   ) {}
 
   ask(item: Item): Promise<Answer> {
@@ -37,8 +39,18 @@ export class Grouping<Item, Answer> {
   }
 
   private async work(): Promise<void> {
-    while (this.waiting.length > 0) await this.answer(this.waiting.splice(0, this.most));
+    while (this.waiting.length > 0) await this.answer(this.next());
     this.running -= 1;
+  }
+
+  private next(): Asked<Item, Answer>[] {
+    let [count, size] = [0, 0];
+    for (const { item } of this.waiting) {
+      size += this.sizeOf(item);
+      if (count > 0 && size > this.most) break;
+      count += 1;
+    }
+    return this.waiting.splice(0, count);
   }
 
   private async answer(group: Asked<Item, Answer>[]): Promise<void> {

@@ -9,16 +9,20 @@ import type { SmtpSessionLog } from '../smtp-session-logs/smtp-session-log.js';
 import type { Relay } from '../smtp-settings/relay.js';
 import { acceptedOutcome, type Attempt, failedOutcome, isDiagnosed, type RetryPlan } from './attempt-outcome.js';
 import { Batch, type BatchItem } from './batch.js';
-import type { ClaimedEmail, DeliveryRepository, OutcomeMark, Started } from './delivery.repository.js';
+import type { ContentMemory } from './content-memory.js';
+import { DELIVERY_BATCH } from './deliver-emails.job.js';
+import type { Claim, ClaimedEmail, DeliveryRepository, OutcomeMark, Started } from './delivery.repository.js';
 import type { EmailStatus } from './emails.contract.js';
 import { instant, type Leases } from './leases.js';
 import { Marks } from './marks.js';
 import { MessageSource } from './message-source.js';
 import type { RelayHealth } from './relay-health.js';
+import type { RelayMemory } from './relay-memory.js';
 import type { RelaySessions } from './relay-sessions.js';
 
 export interface DelivererParts {
-  relay(): Promise<Relay | null>;
+  relays: RelayMemory;
+  contents: ContentMemory;
   deliveries: DeliveryRepository;
   leases: Leases;
   sessions: RelaySessions;
@@ -47,26 +51,25 @@ export class Deliverer {
   async deliver(emailIds: string[], signal: AbortSignal): Promise<void> {
     const { deliveries, leases, worker } = this.parts;
     const askedAt = instant();
-    const claimed = await deliveries.claim(emailIds, worker);
-    const leaseId = claimed[0]?.leaseId;
-    if (leaseId === undefined) return;
+    const claim = await deliveries.claim(emailIds, worker, DELIVERY_BATCH);
+    if (claim.emails.length === 0) return;
     try {
-      await leases.hold(leaseId, askedAt, () => this.work(claimed, leaseId, signal));
+      await leases.hold(claim.leaseId, askedAt, () => this.work(claim, signal));
     } finally {
-      await deliveries.release(leaseId);
+      await deliveries.release(claim.leaseId);
     }
   }
 
-  private async work(claimed: ClaimedEmail[], leaseId: string, signal: AbortSignal): Promise<void> {
-    const { deliveries, sessionLog } = this.parts;
-    const relay = await this.parts.relay();
+  private async work({ emails, leaseId, relayVersion, isUnreachable }: Claim, signal: AbortSignal): Promise<void> {
+    const { deliveries, relays, contents, health, sessionLog } = this.parts;
+    const relay = await relays.relayOf(relayVersion);
     if (relay === null) {
       return deliveries.postpone(leaseId, POSTPONE_SECONDS, 'EMAIL_CLIENT_DISABLED', 'The e-mail client is disabled (serverAddress is null). Sending goes on when it is enabled.');
     }
-    const standing = await this.parts.health.standing(relay);
+    const standing = isUnreachable ? await health.standing(relay) : 'closed';
     if (standing === 'open') return deliveries.postponeUnreachable(leaseId, relay.version);
-    const contents = await deliveries.contents([...new Set(claimed.map(({ eventId }) => eventId))]);
-    const batch = new Batch(relay, new MessageSource(relay, contents), signal, claimed, standing === 'probe');
+    const messages = new MessageSource(await contents.contentsOf(emails.map(({ eventId }) => eventId), relay));
+    const batch = new Batch(relay, messages, signal, emails, standing === 'probe');
     const results = await Promise.allSettled(Array.from({ length: batch.lanes }, () => this.lane(batch)));
     await this.giveBack(batch);
     if (batch.notConnected !== null) sessionLog.notConnected(batch.notConnected.facts, batch.notConnected.transcript);

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
-import { type Database, Prisma } from '../db/client.js';
+import { type Database, PREPARED, Prisma } from '../db/client.js';
+import { indexRange } from '../db/index-range.js';
 import type { EmailStatus } from './emails.contract.js';
 import { CURRENT_RELAY, GATE_IS_OPEN, IS_TOLD, LEASE_SECONDS, PUT_OFF, UNREACHABLE } from './delivery-sql.js';
 import { SLOW_INTERVAL_MS } from './relay-states.repository.js';
@@ -22,6 +23,17 @@ export interface ClaimedEmail {
   atMostOnce: boolean;
   /** Milliseconds from now to the end of the retry window; negative when it is over. */
   windowMs: number;
+}
+
+/** What a worker holds by one lease, and how its relay does. */
+export interface Claim {
+  leaseId: string;
+  /** By age. */
+  emails: ClaimedEmail[];
+  /** Of the current relay. */
+  relayVersion: string;
+  /** It could not be reached when it was tried last. */
+  isUnreachable: boolean;
 }
 
 export interface EmailContent {
@@ -82,27 +94,37 @@ export interface Started {
 export class DeliveryRepository {
   constructor(private readonly db: Database) {}
 
-  /** Takes a lease on those of `emailIds` that are due and that nobody holds, and answers them by age; on none while a test holds the gate. */
-  async claim(emailIds: string[], worker: string): Promise<ClaimedEmail[]> {
+  /**
+   * Takes a lease on those of `emailIds` that are due and that nobody holds; on none while a test holds the gate. A job with few e-mails takes others along,
+   * the oldest that are queued, up to `most` together: so what many small jobs are for costs no more than one large one, and the later jobs find it done.
+   */
+  async claim(emailIds: string[], worker: string, most: number): Promise<Claim> {
     const leaseId = uuidv7();
-    const claimed = await this.db.prisma.$queryRaw<ClaimedEmail[]>`
-      WITH due AS (
+    const rows = await this.db.prisma.$queryRaw<(ClaimedEmail & Pick<Claim, 'relayVersion' | 'isUnreachable'>)[]>`${PREPARED}
+      WITH current AS (${CURRENT_RELAY}), asked AS (
         SELECT id FROM emails
         WHERE id = ANY(${emailIds}::uuid[]) AND lease_id IS NULL AND status IN ('queued', 'deferred', 'unconfirmed') AND next_attempt_at <= now()
           AND EXISTS (SELECT 1 FROM delivery_gate WHERE ${GATE_IS_OPEN})
         FOR UPDATE SKIP LOCKED
-      ), lease AS (
+      ), others AS (
+        SELECT id FROM emails
+        WHERE ${QUEUED.where} AND lease_id IS NULL AND next_attempt_at <= now() AND id <> ALL(${emailIds}::uuid[]) AND EXISTS (SELECT 1 FROM asked)
+        ORDER BY ${Prisma.join(QUEUED.columns)} LIMIT greatest(0, ${most}::int - ${emailIds.length}::int)
+        FOR UPDATE SKIP LOCKED
+      ), due AS (SELECT id FROM asked UNION ALL SELECT id FROM others), lease AS (
         INSERT INTO delivery_leases (id, worker, expires_at)
         SELECT ${leaseId}::uuid, ${worker}, now() + make_interval(secs => ${LEASE_SECONDS}) WHERE EXISTS (SELECT 1 FROM due)
       )
-      UPDATE emails e SET lease_id = ${leaseId}::uuid, nudge_at = NULL FROM due WHERE e.id = due.id
+      UPDATE emails e SET lease_id = ${leaseId}::uuid, nudge_at = NULL FROM due CROSS JOIN current WHERE e.id = due.id
       RETURNING e.id, e.event_id AS "eventId", e.lease_id AS "leaseId", e.to_address AS "to", e.user_id IS NOT NULL AS "forUser", e.message_id AS "messageId", e.created_at AS "createdAt",
-        e.status, e.tries, e.attempt_count AS "attemptCount", e.at_most_once AS "atMostOnce", (extract(epoch FROM e.give_up_at - now()) * 1000)::float8 AS "windowMs"`;
-    return claimed.sort(byAge);
+        e.status, e.tries, e.attempt_count AS "attemptCount", e.at_most_once AS "atMostOnce", (extract(epoch FROM e.give_up_at - now()) * 1000)::float8 AS "windowMs",
+        current.version AS "relayVersion", EXISTS (SELECT 1 FROM relay_states r WHERE r.relay = current.version AND r.open_until IS NOT NULL) AS "isUnreachable"`;
+    const { relayVersion = '', isUnreachable = false } = rows[0] ?? {};
+    return { leaseId, emails: rows.sort(byAge), relayVersion, isUnreachable };
   }
 
   contents(eventIds: string[]): Promise<EmailContent[]> {
-    return this.db.prisma.$queryRaw<EmailContent[]>`
+    return this.db.prisma.$queryRaw<EmailContent[]>`${PREPARED}
       SELECT event_id AS "eventId", subject, text_body AS "textBody", html_body AS "htmlBody", reply_to AS "replyTo"
       FROM email_contents WHERE event_id = ANY(${eventIds}::uuid[])`;
   }
@@ -119,7 +141,7 @@ export class DeliveryRepository {
    * the sweeper takes it over.
    */
   async release(leaseId: string): Promise<void> {
-    await this.db.prisma.$executeRaw`
+    await this.db.prisma.$executeRaw`${PREPARED}
       WITH rest AS (
         UPDATE emails SET lease_id = NULL, nudge_at = now() WHERE lease_id = ${leaseId}::uuid AND status <> 'sending'
       ), done AS (
@@ -134,12 +156,12 @@ export class DeliveryRepository {
    * left out of the answer and must not be sent. An outcome counts for the lease's holder; that a mail was sent is kept also when the
    * lease was lost meanwhile, unless somebody else tries it already. While a test holds the gate no start counts: reading the gate's row
    * FOR SHARE makes that exact, for the test cannot close it in the middle of this statement. For an e-mail to a user the user is read now: its
-   * address is what the user has, and it is skipped when the user is gone or disabled. The planner is kept from looking through all that waits: its
-   * statistics may be older than the mail.
+   * address is what the user has, and it is skipped when the user is gone or disabled. That the lease is NOT DISTINCT keeps the planner from looking for
+   * each e-mail among all that the lease holds.
    */
   async mark(starts: StartMark[], outcomes: OutcomeMark[]): Promise<Started[]> {
     const addressees = starts.some(({ forUser }) => forUser) ? Prisma.sql`addressee AS (${ADDRESSEES}), forked AS (${FORKED})` : Prisma.sql`addressee AS (${NO_ADDRESSEES})`;
-    return this.db.prisma.$queryRaw<Started[]>`
+    return this.db.prisma.$queryRaw<Started[]>`${PREPARED}
       WITH current AS (${CURRENT_RELAY}), o AS (
         SELECT r.*, CASE WHEN r."retryInMs" IS NULL THEN NULL WHEN r."relayVersion" <> current.version THEN now() ELSE now() + make_interval(secs => r."retryInMs" / 1000) END AS retry_at
         FROM current CROSS JOIN jsonb_to_recordset(${storable(outcomes)}::jsonb) AS r(
@@ -175,7 +197,7 @@ export class DeliveryRepository {
         next_attempt_at = NULL, updated_at = now()
       FROM s JOIN delivery_leases l ON l.id = s."leaseId" AND l.expires_at > now() CROSS JOIN gate LEFT JOIN addressee a ON a.id = s.id
         LEFT JOIN relay_states r ON r.relay = s."relayVersion"
-      WHERE e.id = s.id AND e.lease_id = s."leaseId" AND e.status NOT IN ('sending', 'sent', 'failed', 'skipped', 'cancelled')
+      WHERE e.id = s.id AND e.lease_id IS NOT DISTINCT FROM s."leaseId" AND e.status NOT IN ('sending', 'sent', 'failed', 'skipped', 'cancelled')
       RETURNING e.id, a.code IS NOT NULL AS skipped, e.to_address AS "to", e.attempt_count AS "attemptCount", e.tries, ${SLOW_INTERVAL_MS} AS "slowIntervalMs"`;
   }
 
@@ -204,6 +226,9 @@ export class DeliveryRepository {
     return row!.open;
   }
 }
+
+/** What is queued, by age, from the index: never past all that is sent. */
+const QUEUED = indexRange(Prisma.sql`id`, { above: null, below: null }, [{ column: Prisma.sql`status`, value: Prisma.sql`'queued'::email_status` }]);
 
 /** The e-mails of users who moved away from an address that others still have. */
 const FORKED = Prisma.sql`

@@ -1,4 +1,4 @@
-import { type Database, Prisma, type Tx } from '../db/client.js';
+import { type Database, PREPARED, Prisma, type Tx } from '../db/client.js';
 import type { EmailAttemptModel, EmailModel } from '../db/generated/models.js';
 import { type Equality, indexRange } from '../db/index-range.js';
 import type { Slice } from '../contract/page.js';
@@ -65,8 +65,12 @@ export class EmailsRepository {
 
   /** What is there already stays: an event is rendered once, also when its matching was interrupted. */
   async insertContents(tx: Tx, contents: NewContentRow[]): Promise<void> {
-    const data = contents.map((content) => ({ ...content, warnings: content.warnings.map((warning) => warning.toWellFormed()) })); // half a character would refuse them all
-    await tx.emailContent.createMany({ data, skipDuplicates: true });
+    const rows = contents.map((content) => ({ ...content, warnings: content.warnings.map((warning) => warning.toWellFormed()) })); // half a character would refuse them all
+    await tx.$executeRaw`${PREPARED}
+      INSERT INTO email_contents (event_id, subject, text_body, html_body, reply_to, warnings)
+      SELECT r."eventId", r.subject, r."textBody", r."htmlBody", r."replyTo", r.warnings
+      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS r("eventId" uuid, subject text, "textBody" text, "htmlBody" text, "replyTo" text, warnings text[])
+      ON CONFLICT DO NOTHING`;
   }
 
   /** Of those events that are not matched yet, oldest first: how many subscriptions ask for each, counted up to `limit`. */
