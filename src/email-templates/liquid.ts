@@ -1,5 +1,6 @@
 import { CaptureTag, Liquid, toValue, type Context, type Emitter, type Template } from 'liquidjs';
 import { escapeHtml } from './html-text.js';
+import { type DateFilter, withNamesOfDates } from './liquid-date.js';
 import { TemplateCache } from './template-cache.js';
 import { toTemplateError } from './liquid-error.js';
 import type { TemplatePart } from './template-error.js';
@@ -57,6 +58,7 @@ function createEngine(outputEscape: (value: unknown) => string): Liquid {
   keepOnly(engine.filters, FILTERS);
   // `raw` is known, so that templates from elsewhere still work, but it does not switch the escaping off.
   engine.registerFilter('raw', (value: unknown) => value);
+  engine.registerFilter('date', withNamesOfDates(engine.filters['date'] as DateFilter));
   const { renderer } = engine;
   const renderTemplates = renderer.renderTemplates.bind(renderer);
   renderer.renderTemplates = (templates, context, emitter = new CountingEmitter(context)) => renderTemplates(templates, context, emitter);

@@ -6,7 +6,7 @@ import type { EmailContent } from './delivery.repository.js';
 const REMEMBERED = 4 * 1024 * 1024;
 
 /** Composes at the first call, and answers the same to all. */
-export type LazyContent = () => Promise<ComposedContent>;
+export type LazyContent = () => ComposedContent;
 
 interface Remembered {
   content: LazyContent;
@@ -67,6 +67,6 @@ export class ContentMemory {
 const keyOf = (eventId: string, { version }: Relay): string => `${version} ${eventId}`;
 
 function lazily({ subject, textBody, htmlBody, replyTo }: EmailContent, { senderName, senderAddress }: Relay): LazyContent {
-  let composed: Promise<ComposedContent> | undefined;
+  let composed: ComposedContent | undefined;
   return () => (composed ??= composeContent({ fromName: senderName, fromAddress: senderAddress, replyTo, subject, text: textBody, html: htmlBody }));
 }

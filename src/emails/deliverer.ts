@@ -189,7 +189,7 @@ export class Deliverer {
     const startedAt = new Date();
     let outcome: OutcomeMark;
     try {
-      const accepted = await session.send({ from: relay.senderAddress, to: email.to, message: await messages.messageFor(email) }, { onHandover: () => this.parts.leases.assertHeld(email.leaseId) });
+      const accepted = await session.send({ from: relay.senderAddress, to: email.to, message: messages.messageFor(email) }, { onHandover: () => this.parts.leases.assertHeld(email.leaseId) });
       outcome = acceptedOutcome(this.attemptOf(email, started, batch, session, startedAt), accepted, this.parts.sessions.takeFailures(session));
     } catch (error) {
       if (reused && wasGone(error)) {

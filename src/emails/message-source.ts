@@ -8,7 +8,7 @@ export class MessageSource {
   constructor(private readonly contents: ReadonlyMap<string, LazyContent>) {}
 
   /** The Date is that of the e-mail's making, so that a repeated delivery is identical. */
-  async messageFor({ eventId, to, messageId, createdAt }: ClaimedEmail): Promise<Buffer> {
-    return messageFor(await this.contents.get(eventId)!(), { to, messageId, date: createdAt });
+  messageFor({ eventId, to, messageId, createdAt }: ClaimedEmail): Buffer {
+    return messageFor(this.contents.get(eventId)!(), { to, messageId, date: createdAt });
   }
 }

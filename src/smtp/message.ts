@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import MimeNode from 'nodemailer/lib/mime-node';
+import * as mimeFuncs from 'nodemailer/lib/mime-funcs';
+import * as quotedPrintable from 'nodemailer/lib/qp';
 import { encodeMailbox, encodeText, field } from './headers.js';
 
 export interface ContentInput {
@@ -39,9 +40,8 @@ const MESSAGE_ID = new RegExp(`^<?(${ID_PART}@(?:${ID_PART}|\\[[\\x21-\\x5a\\x5e
  * UTF-8, in 7-bit or quoted-printable, so that no server on the way has a reason to change it. Throws MailboxError for a bad address and
  * TypeError for a header field that is not ours to add.
  */
-export async function composeContent(input: ContentInput): Promise<ComposedContent> {
-  const body = await contentNode(input).build();
-  return { bytes: Buffer.concat([Buffer.from(`${sharedFields(input).join('\r\n')}\r\n`, 'utf8'), body]) };
+export function composeContent(input: ContentInput): ComposedContent {
+  return { bytes: Buffer.from(`${sharedFields(input).join('\r\n')}\r\n${bodyOf(input)}`, 'utf8') };
 }
 
 /** The message for one recipient. Cheap: three header fields in front of the shared part. */
@@ -70,22 +70,25 @@ function extraField(name: string, value: string): string {
   return field(name, encodeText(value));
 }
 
-/** A node below a parent writes only its own headers: those of the message are ours. */
-function contentNode({ text, html }: ContentInput): MimeNode {
-  const parent = new MimeNode('multipart/mixed', { newline: 'win', baseBoundary: boundaryFor(text, html) });
-  if (html === null) return textNode(parent, 'text/plain', text);
-  const alternative = parent.createChild('multipart/alternative', { newline: 'win' });
-  textNode(alternative, 'text/plain', text);
-  textNode(alternative, 'text/html', html);
-  return alternative;
+/** RFC 2046 §5.1.1. */
+function bodyOf({ text, html }: ContentInput): string {
+  if (html === null) return textPart('text/plain', text);
+  const boundary = boundaryFor(text, html);
+  const parts = [textPart('text/plain', text), textPart('text/html', html)].map((part) => `--${boundary}\r\n${part}\r\n`);
+  return `Content-Type: multipart/alternative; boundary="${boundary}"\r\n\r\n${parts.join('')}--${boundary}--\r\n`;
 }
 
-/** Made from the content, so that a repeated delivery is the same to the byte; nobody can write a text that holds its own hash. */
-const boundaryFor = (text: string, html: string | null): string => createHash('sha256').update(`${text}\0${html ?? ''}`).digest('hex').slice(0, 32);
+/** Made from the content, so that a repeated delivery is the same to the byte; nobody can write a text that holds its own hash. `=_` is in no quoted-printable (RFC 2045 §6.7). */
+const boundaryFor = (text: string, html: string): string => `=_${createHash('sha256').update(`${text}\0${html}`).digest('hex').slice(0, 32)}`;
 
-function textNode(parent: MimeNode, type: string, content: string): MimeNode {
-  const node = parent.createChild(`${type}; charset=utf-8`, { newline: 'win', textEncoding: 'Q', disableFileAccess: true, disableUrlAccess: true });
-  return node.setContent(content.toWellFormed().replace(/\r\n|\r|\n/g, '\r\n'));
+/** RFC 2045 §6.7: lines of quoted-printable; text with longer ones is encoded too, as some servers break them. */
+const LINE_LENGTH = 76;
+
+function textPart(type: string, content: string): string {
+  const text = content.toWellFormed().replace(/\r\n|\r|\n/g, '\r\n');
+  const isPlain = mimeFuncs.isPlainText(text) && !mimeFuncs.hasLongerLines(text, LINE_LENGTH);
+  const [encoding, body] = isPlain ? ['7bit', text] : ['quoted-printable', quotedPrintable.wrap(quotedPrintable.encode(text), LINE_LENGTH)];
+  return `Content-Type: ${type}; charset=utf-8\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n${body}`;
 }
 
 function encodeMessageId(messageId: string): string {

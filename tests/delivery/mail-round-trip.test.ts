@@ -179,7 +179,7 @@ test('any event becomes a mail that reads back as its content, with the fields t
   await fc.assert(fc.asyncProperty(anyCase, async (one) => {
     refuseInvalidEvents([{ ...one.event, occurredAt: null }], builtInEventTypes, () => ''); // what is tested is what the API accepts
     const content = rendered(one);
-    const composed = await composeContent({ fromName: SENDER.name, fromAddress: SENDER.address, replyTo: content.replyTo, subject: content.subject, text: content.textBody, html: content.htmlBody });
+    const composed = composeContent({ fromName: SENDER.name, fromAddress: SENDER.address, replyTo: content.replyTo, subject: content.subject, text: content.textBody, html: content.htmlBody });
     await expectMail(messageFor(composed, recipient).toString('latin1'), { content, ...recipient });
   }), { numRuns: RUNS });
 }, PATIENT_MS);

@@ -8,7 +8,7 @@ const input = (overrides: Partial<ContentInput> = {}): ContentInput =>
   ({ fromName: 'Mailroom', fromAddress: 'noreply@example.test', replyTo: null, subject: 'Hello', text: 'Text\n', html: '<p>Html</p>', ...overrides });
 
 async function compose(overrides: Partial<ContentInput> = {}): Promise<{ raw: string; mail: ParsedMail }> {
-  const message = messageFor(await composeContent(input(overrides)), recipient);
+  const message = messageFor(composeContent(input(overrides)), recipient);
   const raw = message.toString('latin1');
   expect(raw.replace(/\r\n/g, '')).not.toMatch(/[\r\n]/); // every line ends in CRLF
   expect(Math.max(...raw.split('\r\n').map(({ length }) => length))).toBeLessThanOrEqual(998); // RFC 5322 §2.1.1
@@ -44,7 +44,7 @@ test('a message without HTML is plain text', async () => {
 });
 
 test('the shared part is built once and each recipient gets their own head', async () => {
-  const content = await composeContent(input());
+  const content = composeContent(input());
   const [first, second] = ['a@example.test', 'b@example.test'].map((to, index) => messageFor(content, { ...recipient, to, messageId: `id${index}@x.test` }));
   const [one, two] = [await simpleParser(first!), await simpleParser(second!)];
   expect([one.to, two.to].map((to) => (Array.isArray(to) ? '' : to!.text))).toEqual(['a@example.test', 'b@example.test']);
@@ -89,15 +89,15 @@ describe('no value adds a header', () => {
   });
 
   test.each<[string, Partial<ContentInput>]>([['sender', { fromAddress: `a@x.test${EVIL}` }], ['reply-to', { replyTo: `a@x.test>, <b@y.test` }]])('%s address', async (_name, overrides) => {
-    await expect(composeContent(input(overrides))).rejects.toThrow(MailboxError);
+    expect(() => composeContent(input(overrides))).toThrow(MailboxError);
   });
 
   test.each(['Bcc', 'Subject', 'Content-Type', 'X-A\r\nBcc', 'X A', ''])('extra field %j', async (name) => {
-    await expect(composeContent(input({ headers: { [name]: 'x' } }))).rejects.toThrow(TypeError);
+    expect(() => composeContent(input({ headers: { [name]: 'x' } }))).toThrow(TypeError);
   });
 
   test('recipient and Message-ID', async () => {
-    const content = await composeContent(input());
+    const content = composeContent(input());
     expect(() => messageFor(content, { ...recipient, to: 'a@x.test\r\nBcc: b@x.test' })).toThrow(MailboxError);
     expect(() => messageFor(content, { ...recipient, messageId: '<a@x.test>\r\nBcc: b@x.test' })).toThrow(TypeError);
   });
