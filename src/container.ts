@@ -17,7 +17,7 @@ import { ClientCertificatesRepository } from './client-certificates/client-certi
 import { ClientCertificatesService } from './client-certificates/client-certificates.service.js';
 import { ExpiryWatch } from './client-certificates/expiry-watch.js';
 import type { Config } from './config.js';
-import { BY_KEY, connectDatabase, type Database, type Tx } from './db/client.js';
+import { connectDatabase, type Database, type Tx } from './db/client.js';
 import { DenyList } from './dns/deny-list.js';
 import { Dns } from './dns/resolve.js';
 import { DnsSettingsController } from './dns-settings/dns-settings.controller.js';
@@ -104,8 +104,6 @@ export interface ContainerOptions {
   logger: Logger;
 }
 
-/** For claims and marks, which then wait for no request. */
-const DELIVERY_CONNECTIONS = 4;
 /** Events that are published within this time share a job. */
 const COALESCE_MS = 3;
 
@@ -113,7 +111,6 @@ const COALESCE_MS = 3;
 export async function createContainer({ config, databaseUrl, keys, logger }: ContainerOptions): Promise<Container> {
   const metrics = new Metrics();
   const database = connectDatabase(databaseUrl, logger);
-  const deliveryDatabase = connectDatabase(databaseUrl, logger, { max: DELIVERY_CONNECTIONS, setUp: BY_KEY });
   const backEnd = config.redisUrl === null ? { type: 'postgres' as const, url: databaseUrl } : { type: 'redis' as const, url: config.redisUrl };
   const queue = await createJobQueue({ backEnd, logger, prefix: `mailroom-${await new InstallationRepository(database).id()}` });
   const nudgeEmails = async (ids: string[]): Promise<void> => void (await queue.nudge(deliverEmails, batches(ids, DELIVERY_BATCH).map((emailIds) => ({ emailIds }))));
@@ -123,7 +120,7 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
 
   const emailsRepository = new EmailsRepository(database);
   const eventsRepository = new EventsRepository(database);
-  const deliveries = new DeliveryRepository(deliveryDatabase);
+  const deliveries = new DeliveryRepository(database);
   const dueEmails = new DueEmailsRepository(database);
   const relayStates = new RelayStatesRepository(database);
   const idempotencyRepository = new IdempotencyRepository(database);
@@ -222,7 +219,6 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
       await workers?.close(graceMs);
       await sessionLog.close();
       await queue.close(graceMs);
-      await deliveryDatabase.close();
       await database.close();
     },
   };

@@ -40,7 +40,7 @@ function refuseOneKey({ secretKeys }: Config): void {
 async function withDatabase(config: Config, logger: Logger, work: (database: Database) => Promise<void>): Promise<void> {
   const running = config.databaseUrl ?? (await urlOfRunningPostgres(config.dataDir));
   const own = running === null ? await startEmbeddedPostgres({ dataDir: config.dataDir, logger, notice: (text) => console.log(text) }) : null;
-  const database = connectDatabase(running ?? own!.url, logger, { max: 5 });
+  const database = connectDatabase(running ?? own!.url, logger, 5);
   try {
     await work(database);
   } finally {

@@ -55,7 +55,7 @@ export async function singles({ front }, sink, events = MAILS) {
 }
 
 /** @returns requests that were answered 2xx, requests a second, and milliseconds at percentiles */
-async function load(port, path, type, amount) {
+export async function load(port, path, type, amount) {
   const body = JSON.stringify({ type, properties: PROPERTIES });
   const [start, options] = [performance.now(), { method: 'POST', connections: CLIENTS, amount, body, headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' } }];
   let end = start;
@@ -88,7 +88,7 @@ export async function nodemailerPool(sink, connections = CONNECTIONS) {
 /** Mailroom and nodemailer in turn, over the same connections to the same sink. */
 export async function against(world, { name, goal, measure, type, redis }) {
   const sink = await startSink();
-  const mailroom = await installation(world, { redis, sink });
+  const mailroom = await installation(world, { redis, sink, roles: redis ? ['api', 'worker'] : ['all'] });
   const rival = await nodemailerPool(sink);
   try {
     await measure(mailroom, sink, measure === fanOut ? MAILS : WARM_UP);

@@ -1,7 +1,9 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Logger } from '../logger.js';
 import { Prisma, PrismaClient } from './generated/client.js';
+import { openPool } from './pool.js';
+import { Statements } from './statements.js';
 
 export { Prisma } from './generated/client.js';
 
@@ -10,6 +12,8 @@ export type Tx = Prisma.TransactionClient;
 
 export interface Database {
   readonly prisma: PrismaClient;
+  /** For what runs for every mail. */
+  readonly statements: Statements;
   /** Throws when Postgres does not answer within 2 s. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -31,31 +35,19 @@ function nameOf({ sql }: { sql: string }): string | undefined {
   return name;
 }
 
-export interface DatabaseOptions {
-  /** Connections, at most. */
-  max?: number;
-  /** SQL that each connection begins with. */
-  setUp?: string;
-}
-
-/**
- * For statements that find their rows by keys, a few of many: whatever the statistics say, which may be older than the rows, they are never looked for
- * in all of the table, and a plan that is kept stays right while the table grows.
- */
-export const BY_KEY = 'SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan';
-
-const POOL = { idleTimeoutMillis: 30_000, connectionTimeoutMillis: 5_000, keepAlive: true };
 const PING_TIMEOUT_MS = 2_000;
 
-export function connectDatabase(url: string, logger: Logger, { max = 10, setUp }: DatabaseOptions = {}): Database {
-  const onConnect = setUp === undefined ? undefined : async (client: pg.ClientBase): Promise<void> => void (await client.query(setUp));
-  const pool = new pg.Pool({ connectionString: url, max, ...POOL, ...(onConnect && { onConnect }) });
-  pool.on('error', (error) => logger.warn({ err: error }, 'an idle database connection was lost'));
+/** One pool for the process, and a small one for its statements. `max` counts connections of the first. */
+export function connectDatabase(url: string, logger: Logger, max = 10): Database {
+  const pool = openPool(url, logger, max);
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false, statementNameGenerator: nameOf as (query: { sql: string }) => string }) });
+  const statements = new Statements(url, logger);
   return {
     prisma,
+    statements,
     ping: () => pingWithin(pool, PING_TIMEOUT_MS),
     close: async () => {
+      await statements.close();
       await prisma.$disconnect();
       await pool.end();
     },

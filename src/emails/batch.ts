@@ -10,22 +10,31 @@ export interface BatchItem {
   begun: { started: Started; error: unknown } | null;
 }
 
-/** The e-mails of one job, and how far it is with them. */
-export class Batch {
+export interface BatchFacts {
+  relay: Relay;
+  messages: MessageSource;
+  signal: AbortSignal;
+  /** Ids of the e-mails whose end is not on record. */
+  open: Set<string>;
+  /** The relay could not be reached: one connection tries. */
+  isProbe: boolean;
+}
+
+/** The e-mails of one lease, and how far it is with them. */
+export class Batch implements BatchFacts {
+  readonly relay: Relay;
+  readonly messages: MessageSource;
+  readonly signal: AbortSignal;
+  readonly open: Set<string>;
+  readonly isProbe: boolean;
   readonly waiting: BatchItem[];
   /** The last connection that was not made, for the log; null while all were. */
   notConnected: { facts: ConnectionFacts; transcript: Transcript } | null = null;
   /** Lanes that have a session, or may still get one. */
   private hopeful: number;
 
-  constructor(
-    readonly relay: Relay,
-    readonly messages: MessageSource,
-    readonly signal: AbortSignal,
-    claimed: ClaimedEmail[],
-    /** The relay could not be reached: one connection tries. */
-    readonly isProbe: boolean,
-  ) {
+  constructor({ relay, messages, signal, open, isProbe }: BatchFacts, claimed: ClaimedEmail[]) {
+    [this.relay, this.messages, this.signal, this.open, this.isProbe] = [relay, messages, signal, open, isProbe];
     this.waiting = claimed.map((email) => ({ email, begun: null }));
     this.hopeful = isProbe ? 1 : Math.min(relay.maxConnections, claimed.length);
   }

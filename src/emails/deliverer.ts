@@ -53,14 +53,16 @@ export class Deliverer {
     const askedAt = instant();
     const claim = await deliveries.claim(emailIds, worker, DELIVERY_BATCH);
     if (claim.emails.length === 0) return;
+    const open = new Set(claim.emails.map(({ id }) => id));
     try {
-      await leases.hold(claim.leaseId, askedAt, () => this.work(claim, signal));
+      await leases.hold(claim.leaseId, askedAt, () => this.work(claim, open, signal));
     } finally {
-      await deliveries.release(claim.leaseId);
+      await deliveries.release(claim.leaseId, [...open]);
     }
   }
 
-  private async work({ emails, leaseId, relayVersion, isUnreachable }: Claim, signal: AbortSignal): Promise<void> {
+  /** @param open ids of the e-mails whose end is not on record: those that end are taken out */
+  private async work({ emails, leaseId, relayVersion, isUnreachable }: Claim, open: Set<string>, signal: AbortSignal): Promise<void> {
     const { deliveries, relays, contents, health, sessionLog } = this.parts;
     const relay = await relays.relayOf(relayVersion);
     if (relay === null) {
@@ -69,7 +71,7 @@ export class Deliverer {
     const standing = isUnreachable ? await health.standing(relay) : 'closed';
     if (standing === 'open') return deliveries.postponeUnreachable(leaseId, relay.version);
     const messages = new MessageSource(await contents.contentsOf(emails.map(({ eventId }) => eventId), relay));
-    const batch = new Batch(relay, messages, signal, emails, standing === 'probe');
+    const batch = new Batch({ relay, messages, signal, open, isProbe: standing === 'probe' }, emails);
     const results = await Promise.allSettled(Array.from({ length: batch.lanes }, () => this.lane(batch)));
     await this.giveBack(batch);
     if (batch.notConnected !== null) sessionLog.notConnected(batch.notConnected.facts, batch.notConnected.transcript);
@@ -142,14 +144,14 @@ export class Deliverer {
       const attempt = { ...common, email, tries: begun?.started.tries ?? email.tries + 1, number: begun?.started.attemptCount ?? null };
       return failedOutcome(attempt, error, this.parts.retries);
     });
-    await Promise.all(outcomes.map((outcome) => this.record(outcome)));
+    await Promise.all(outcomes.map((outcome) => this.record(outcome, batch)));
   }
 
   /** What waits and has begun cannot be given back as it is: its attempt ended with what went wrong. The rest the lease's release gives back. */
   private async giveBack(batch: Batch): Promise<void> {
     const begun = batch.takeAll().flatMap(({ email, begun: attempt }) => (attempt === null ? [] : [{ email, ...attempt }]));
     const now = new Date();
-    await Promise.all(begun.map(({ email, started, error }) => this.record(failedOutcome(this.attemptOf(email, started, batch, null, now), error, this.parts.retries))));
+    await Promise.all(begun.map(({ email, started, error }) => this.record(failedOutcome(this.attemptOf(email, started, batch, null, now), error, this.parts.retries), batch)));
   }
 
   /** Sends over one session as long as it is usable. The outcome of a mail is on record before the next one starts. */
@@ -165,14 +167,17 @@ export class Deliverer {
       const [started] = await Promise.all([item.begun?.started ?? this.marks.start({ id: item.email.id, leaseId: item.email.leaseId, forUser: item.email.forUser, relayVersion: batch.relay.version }), last]);
       last = Promise.resolve();
       if (started !== null) this.parts.health.told(batch.relay.version, started.slowIntervalMs);
-      if (started?.skipped) continue;
+      if (started?.skipped) {
+        batch.open.delete(item.email.id);
+        continue;
+      }
       if (started === null) {
         if (!(await this.parts.deliveries.maySend(batch.relay.version))) batch.holdBack();
         continue;
       }
       const outcome = await this.attempt(session, item, started, batch, reused);
       reused = true;
-      if (outcome !== null) last = this.record(outcome);
+      if (outcome !== null) last = this.record(outcome, batch);
       last.catch(() => undefined); // awaited with the next start, or below
       if (!session.usable) break;
     }
@@ -216,8 +221,9 @@ export class Deliverer {
     transcript.reset();
   }
 
-  private async record(outcome: OutcomeMark): Promise<void> {
+  private async record(outcome: OutcomeMark, { open }: Batch): Promise<void> {
     await this.marks.outcome(outcome);
+    open.delete(outcome.id);
     const { id, status, code, durationMs, address } = outcome;
     this.parts.attempted({ status, seconds: durationMs / 1_000 });
     this.parts.logger.debug({ emailId: id, status, code, address, ms: durationMs }, 'e-mail attempt');

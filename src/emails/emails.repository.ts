@@ -1,6 +1,7 @@
-import { type Database, PREPARED, Prisma, type Tx } from '../db/client.js';
+import { type Database, Prisma, type Tx } from '../db/client.js';
 import type { EmailAttemptModel, EmailModel } from '../db/generated/models.js';
 import { type Equality, indexRange } from '../db/index-range.js';
+import { statement } from '../db/statements.js';
 import type { Slice } from '../contract/page.js';
 import type { EmailCounts, EmailStatus } from './emails.contract.js';
 import { SUBSCRIPTIONS_OF_EVENT } from './subscribers.js';
@@ -64,13 +65,8 @@ export class EmailsRepository {
   constructor(private readonly db: Database) {}
 
   /** What is there already stays: an event is rendered once, also when its matching was interrupted. */
-  async insertContents(tx: Tx, contents: NewContentRow[]): Promise<void> {
-    const rows = contents.map((content) => ({ ...content, warnings: content.warnings.map((warning) => warning.toWellFormed()) })); // half a character would refuse them all
-    await tx.$executeRaw`${PREPARED}
-      INSERT INTO email_contents (event_id, subject, text_body, html_body, reply_to, warnings)
-      SELECT r."eventId", r.subject, r."textBody", r."htmlBody", r."replyTo", r.warnings
-      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS r("eventId" uuid, subject text, "textBody" text, "htmlBody" text, "replyTo" text, warnings text[])
-      ON CONFLICT DO NOTHING`;
+  async insertContents(contents: NewContentRow[]): Promise<void> {
+    await this.db.statements.rows(INSERT_CONTENTS, JSON.stringify(contents.map(storable)));
   }
 
   /** Of those events that are not matched yet, oldest first: how many subscriptions ask for each, counted up to `limit`. */
@@ -86,8 +82,10 @@ export class EmailsRepository {
     return made!;
   }
 
-  /** Makes one e-mail of an event for an address, whether it is subscribed or not; the event's content is stored. It is for the caller to nudge. */
-  async insertOne(tx: Tx, eventId: string, { address, key }: { address: string; key: string }, messageIdDomain: string): Promise<EmailRow> {
+  /** Makes one e-mail of an event for an address, whether it is subscribed or not. It is for the caller to nudge. */
+  async insertOne(tx: Tx, content: NewContentRow, { address, key }: { address: string; key: string }, messageIdDomain: string): Promise<EmailRow> {
+    const { eventId } = content;
+    await tx.emailContent.create({ data: storable(content) });
     const [row] = await tx.$queryRaw<{ id: string }[]>`
       INSERT INTO emails (id, event_id, event_type, publisher_key_id, to_address, to_key, match_key, message_id, at_most_once, status, give_up_at, next_attempt_at, nudge_at)
       SELECT made.id, e.id, e.type, e.publisher_key_id, ${address}, ${key}, ${key}, '<' || made.id || '@' || ${messageIdDomain} || '>', ${AT_MOST_ONCE}, 'queued',
@@ -192,6 +190,15 @@ export class EmailsRepository {
       WHERE id = ${id}::uuid`;
   }
 }
+
+/** Half a character would refuse them all. */
+const storable = (content: NewContentRow): NewContentRow => ({ ...content, warnings: content.warnings.map((warning) => warning.toWellFormed()) });
+
+const INSERT_CONTENTS = statement('insert-contents', (contents: string) => Prisma.sql`
+  INSERT INTO email_contents (event_id, subject, text_body, html_body, reply_to, warnings)
+  SELECT r."eventId", r.subject, r."textBody", r."htmlBody", r."replyTo", r.warnings
+  FROM jsonb_to_recordset(${contents}::jsonb) AS r("eventId" uuid, subject text, "textBody" text, "htmlBody" text, "replyTo" text, warnings text[])
+  ON CONFLICT DO NOTHING`);
 
 /** Whether the type of the event e wants its e-mails sent once at most. */
 const AT_MOST_ONCE = Prisma.sql`EXISTS (SELECT 1 FROM delivery_policies WHERE event_type = e.type AND policy = 'atMostOnce')`;

@@ -37,8 +37,8 @@ export class EmailsService {
   }
 
   /** Stores what was rendered for events; what an interrupted matching stored before stays. */
-  storeContents(tx: Tx, contents: NewContent[]): Promise<void> {
-    return this.emails.insertContents(tx, contents);
+  async storeContents(contents: NewContent[]): Promise<void> {
+    if (contents.length > 0) await this.emails.insertContents(contents);
   }
 
   /** Makes the next e-mails of events whose contents are stored. */
@@ -50,8 +50,7 @@ export class EmailsService {
   /** Makes one e-mail of an event for an address that nobody's subscription names. It is for the caller to nudge after the commit. */
   async makeOne(tx: Tx, content: NewContent, to: string): Promise<Email> {
     const { settings } = await this.settings.get();
-    await this.emails.insertContents(tx, [content]);
-    return toEmail(await this.emails.insertOne(tx, content.eventId, { address: to, key: addressKey(to) }, messageIdDomain(settings.senderAddress)));
+    return toEmail(await this.emails.insertOne(tx, content, { address: to, key: addressKey(to) }, messageIdDomain(settings.senderAddress)));
   }
 
   /** Failures that are to be published now, of at most `limit` events; the caller does that in the same transaction. */

@@ -40,15 +40,15 @@ export class Matcher {
     let nudgeable = this.limits.nudged;
     for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
       signal?.throwIfAborted();
-      const contents = group.after === null ? await this.contentsOf(group.eventIds) : [];
-      const { nudge, unfinished } = await this.make(group, contents, nudgeable);
+      if (group.after === null) await this.emails.storeContents(await this.contentsOf(group.eventIds));
+      const { nudge, unfinished } = await this.make(group, nudgeable);
       nudgeable -= nudge.length;
       groups.unshift(...unfinished.map(({ eventId, after }) => ({ eventIds: [eventId], after })));
       if (nudge.length > 0) await this.emails.nudge(nudge);
     }
   }
 
-  /** Outside the transaction, so that a slow template holds no lock. What another matcher rendered first is what stays. */
+  /** Before the transaction, so that a slow template holds no lock. What another matcher rendered and stored first is what stays. */
   private async contentsOf(eventIds: string[]): Promise<NewContent[]> {
     const events = await this.events.unmatched(eventIds);
     const { types, modified } = await this.templates.forRendering([...new Set(events.map(({ type }) => type))]);
@@ -56,12 +56,11 @@ export class Matcher {
     return events.map(({ id }, index) => ({ eventId: id, ...contents[index]! }));
   }
 
-  private make({ eventIds, after }: Group, contents: NewContent[], nudgeable: number): Promise<MadeEmails> {
+  private make({ eventIds, after }: Group, nudgeable: number): Promise<MadeEmails> {
     return this.db.prisma.$transaction(
       async (tx) => {
         const ids = await this.events.lockUnmatched(tx, eventIds);
         if (ids.length === 0) return { nudge: [], unfinished: [] };
-        await this.emails.storeContents(tx, contents.filter(({ eventId }) => ids.includes(eventId)));
         const made = await this.emails.make(tx, { eventIds: ids, after, limit: this.limits.portion, nudgeable });
         const unfinished = made.unfinished.map(({ eventId }) => eventId);
         await this.events.markMatched(tx, ids.filter((id) => !unfinished.includes(id)));

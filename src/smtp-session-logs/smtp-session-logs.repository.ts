@@ -1,4 +1,5 @@
-import type { Database } from '../db/client.js';
+import { type Database, Prisma } from '../db/client.js';
+import { statement } from '../db/statements.js';
 
 export interface SessionLogRow {
   /** UUID version 7, of the moment `at`. */
@@ -31,11 +32,7 @@ export class SmtpSessionLogsRepository {
 
   /** One statement. Rows that are there already (an insert whose answer was lost) are left as they are. */
   async insert(rows: readonly SessionLogRow[]): Promise<void> {
-    await this.db.prisma.$executeRaw`
-      INSERT INTO smtp_session_logs (id, at, kind, subject_id, worker, line, transcript)
-      SELECT r.id, r.at, r.kind, r."subjectId", r.worker, r.line, r.transcript
-      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS r(id uuid, at timestamptz, kind text, "subjectId" uuid, worker text, line text, transcript text)
-      ON CONFLICT (id) DO NOTHING`;
+    await this.db.statements.rows(INSERT, JSON.stringify(rows));
   }
 
   /**
@@ -65,3 +62,9 @@ export class SmtpSessionLogsRepository {
       )`;
   }
 }
+
+const INSERT = statement('insert-session-logs', (rows: string) => Prisma.sql`
+  INSERT INTO smtp_session_logs (id, at, kind, subject_id, worker, line, transcript)
+  SELECT r.id, r.at, r.kind, r."subjectId", r.worker, r.line, r.transcript
+  FROM jsonb_to_recordset(${rows}::jsonb) AS r(id uuid, at timestamptz, kind text, "subjectId" uuid, worker text, line text, transcript text)
+  ON CONFLICT (id) DO NOTHING`);

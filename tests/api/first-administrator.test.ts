@@ -13,7 +13,7 @@ let keys: ApiKeysService;
 
 beforeEach(async () => {
   testDatabase = await createTestDatabase();
-  database = connectDatabase(testDatabase.url, createLogger({ level: 'silent', format: 'json' }), { max: 2 });
+  database = connectDatabase(testDatabase.url, createLogger({ level: 'silent', format: 'json' }), 2);
   keys = new ApiKeysService(database, new ApiKeysRepository(database));
 });
 afterEach(async () => {

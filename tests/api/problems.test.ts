@@ -298,7 +298,7 @@ describe('a transaction', () => {
   });
 
   test('that cannot begin, because all connections are in use, is an outage', async () => {
-    const narrow = connectDatabase(mailroom.databaseUrl, createLogger({ level: 'silent', format: 'json' }), { max: 1 });
+    const narrow = connectDatabase(mailroom.databaseUrl, createLogger({ level: 'silent', format: 'json' }), 1);
     try {
       await narrow.prisma.$transaction(async () => {
         expectProblem(await failWith(narrow.prisma.$transaction(async (tx) => tx.event.count(), { maxWait: 50 })), 503, 'DATABASE_UNAVAILABLE');

@@ -11,7 +11,7 @@ const [OLD, NEW] = ['an older key of 32 characters...', 'a newer key of 32 chara
 
 test('a start needs every key that ciphertexts were made with, until they are in the list', async () => {
   const testDatabase = await createTestDatabase();
-  const database = connectDatabase(testDatabase.url, createLogger({ level: 'silent', format: 'json' }), { max: 2 });
+  const database = connectDatabase(testDatabase.url, createLogger({ level: 'silent', format: 'json' }), 2);
   try {
     const service = new SecretKeysService(database, new SecretKeysRepository(database));
     const old = new KeyRing([OLD]);
