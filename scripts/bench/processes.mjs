@@ -1,7 +1,7 @@
 // Programs that the benchmark starts: each is ended by its id.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 
@@ -55,17 +55,8 @@ export function script(file, execArgv = []) {
   };
 }
 
-const memoryLine = (pid, name) => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1_024;
-
-/** The most memory (resident, MB) that a process has had since its start, or since `forgetPeak`. */
-export const peakMemory = (pid) => memoryLine(pid, 'VmHWM');
-export const forgetPeak = (pid) => writeFileSync(`/proc/${pid}/clear_refs`, '5');
-
-/** Processor seconds of a process so far, its threads and its ended children included. */
-export function processorSeconds(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / 100;
-}
+/** The most memory (resident, MB) that a process has had since its start. */
+export const peakMemory = (pid) => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1_024;
 
 export const pause = (ms) => new Promise((wake) => setTimeout(wake, ms));
 

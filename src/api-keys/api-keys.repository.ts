@@ -1,9 +1,13 @@
-import { type Database, PREPARED, type Tx } from '../db/client.js';
+import { type Database, Prisma, type Tx } from '../db/client.js';
+import { statement } from '../db/statements.js';
 import type { ApiKeyModel } from '../db/generated/models.js';
 import type { Slice } from '../contract/page.js';
 
 export type ApiKeyRow = ApiKeyModel;
 export type NewApiKey = Omit<ApiKeyRow, 'createdAt' | 'lastUsedAt'>;
+
+const FIND_HOLDERS = statement('find-key-holders', (keyHashes: readonly Buffer[]) => Prisma.sql`
+  SELECT id, name, role, key_hash AS "keyHash", expires_at AS "expiresAt" FROM api_keys WHERE key_hash = ANY(${keyHashes}::bytea[])`);
 
 /** What tells who calls. */
 export type KeyHolderRow = Pick<ApiKeyRow, 'id' | 'name' | 'role' | 'keyHash' | 'expiresAt'>;
@@ -17,8 +21,7 @@ export class ApiKeysRepository {
 
   /** Those of the hashes that are somebody's. */
   findHolders(keyHashes: readonly Buffer[]): Promise<KeyHolderRow[]> {
-    return this.db.prisma.$queryRaw<KeyHolderRow[]>`${PREPARED}
-      SELECT id, name, role, key_hash AS "keyHash", expires_at AS "expiresAt" FROM api_keys WHERE key_hash = ANY(${keyHashes.map((hash) => new Uint8Array(hash))}::bytea[])`;
+    return this.db.statements.rows(FIND_HOLDERS(keyHashes));
   }
 
   list({ limit, after }: Slice): Promise<ApiKeyRow[]> {

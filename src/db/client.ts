@@ -1,7 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import type pg from 'pg';
 import type { Logger } from '../logger.js';
-import { Prisma, PrismaClient } from './generated/client.js';
+import { type Prisma, PrismaClient } from './generated/client.js';
 import { openPool } from './pool.js';
 import { Statements } from './statements.js';
 
@@ -12,27 +12,11 @@ export type Tx = Prisma.TransactionClient;
 
 export interface Database {
   readonly prisma: PrismaClient;
-  /** For what runs for every mail. */
+  /** For what runs for every request or mail. */
   readonly statements: Statements;
   /** Throws when Postgres does not answer within 2 s. */
   ping(): Promise<void>;
   close(): Promise<void>;
-}
-
-/**
- * At the start of a statement that runs often: each connection parses and plans it once. For a text that is always the same, and whose plan does not
- * depend on its values.
- */
-export const PREPARED = Prisma.raw('/* prepared */');
-
-/** Names by text; there are as many as statements that begin so. */
-const names = new Map<string, string>();
-
-function nameOf({ sql }: { sql: string }): string | undefined {
-  if (!sql.startsWith('/* prepared */')) return undefined;
-  const name = names.get(sql) ?? `mailroom_${names.size}`;
-  names.set(sql, name);
-  return name;
 }
 
 const PING_TIMEOUT_MS = 2_000;
@@ -40,7 +24,7 @@ const PING_TIMEOUT_MS = 2_000;
 /** One pool for the process, and a small one for its statements. `max` counts connections of the first. */
 export function connectDatabase(url: string, logger: Logger, max = 10): Database {
   const pool = openPool(url, logger, max);
-  const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false, statementNameGenerator: nameOf as (query: { sql: string }) => string }) });
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false }) });
   const statements = new Statements(url, logger);
   return {
     prisma,

@@ -5,7 +5,7 @@ const SETTINGS = { idleTimeoutMillis: 30_000, connectionTimeoutMillis: 5_000, ke
 
 /** @param setUp SQL that each connection begins with */
 export function openPool(url: string, logger: Logger, max: number, setUp?: string): pg.Pool {
-  const onConnect = setUp === undefined ? undefined : async (client: pg.ClientBase): Promise<void> => void (await client.query(setUp));
+  const onConnect = setUp === undefined ? undefined : (client: pg.ClientBase): unknown => client.query(setUp); // the pool waits for it
   const pool = new pg.Pool({ connectionString: url, max, ...SETTINGS, ...(onConnect && { onConnect }) });
   pool.on('error', (error) => logger.warn({ err: error }, 'an idle database connection was lost'));
   return pool;

@@ -3,23 +3,28 @@ import type { Logger } from '../logger.js';
 import type { Prisma } from './generated/client.js';
 import { openPool } from './pool.js';
 
-/** An SQL statement with places for its arguments. Its text is made once, and each connection parses and plans it once. */
-export interface Statement {
+/** At most: for one process, as an API and a worker. */
+const CONNECTIONS = 6;
+
+/** A statement with its parameters in the order of its text. */
+export interface Query {
   readonly name: string;
   readonly text: string;
-  /** The parameters in the order of the text. */
-  valuesOf(args: unknown[]): unknown[];
+  readonly values: unknown[];
 }
 
 class Place {
   constructor(readonly index: number) {}
 }
 
-/** @param name unique */
-export function statement<Args extends unknown[]>(name: string, build: (...args: Args) => Prisma.Sql): Statement {
+/**
+ * A statement that is to be called with its arguments. Its text is made once, and each connection parses and plans it once.
+ * @param name unique
+ */
+export function statement<Args extends unknown[]>(name: string, build: (...args: Args) => Prisma.Sql): (...args: Args) => Query {
   const places = Array.from({ length: build.length }, (_, index) => new Place(index));
   const { text, values } = build(...(places as unknown as Args));
-  return { name, text, valuesOf: (args) => values.map((value: unknown) => (value instanceof Place ? args[value.index] : value)) };
+  return (...args) => ({ name, text, values: values.map((value: unknown) => (value instanceof Place ? args[value.index] : value)) });
 }
 
 /**
@@ -29,8 +34,8 @@ export function statement<Args extends unknown[]>(name: string, build: (...args:
 const BY_KEY = 'SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan';
 
 /**
- * Connections for the few statements that run for every mail. They go to pg directly: Prisma's raw queries write and read each parameter as JSON once more,
- * which for the contents of mails takes longer than all the rest.
+ * Connections for the few statements that run for every request or mail. They go to pg directly: Prisma's raw queries write and read each parameter as JSON
+ * once more, which for the contents of mails takes longer than all the rest.
  */
 export class Statements {
   private readonly pool: pg.Pool;
@@ -40,9 +45,8 @@ export class Statements {
   }
 
   /** @returns what the statement answers; the caller knows its shape */
-  async rows<Row extends object>(statement: Statement, ...args: unknown[]): Promise<Row[]> {
-    const { rows } = await this.pool.query<Row>({ name: statement.name, text: statement.text, values: statement.valuesOf(args) });
-    return rows;
+  async rows<Row extends object>({ name, text, values }: Query): Promise<Row[]> {
+    return (await this.pool.query<Row>({ name, text, values })).rows;
   }
 
   close(): Promise<void> {
@@ -50,5 +54,3 @@ export class Statements {
   }
 }
 
-/** Claims, marks and what else delivery writes wait for no request, and no request for them. */
-const CONNECTIONS = 4;

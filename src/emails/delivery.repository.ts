@@ -97,18 +97,18 @@ export class DeliveryRepository {
    */
   async claim(emailIds: string[], worker: string, most: number): Promise<Claim> {
     const leaseId = uuidv7();
-    const rows = await this.db.statements.rows<ClaimedEmail & Pick<Claim, 'relayVersion' | 'isUnreachable'>>(CLAIM, leaseId, emailIds, worker, most);
+    const rows = await this.db.statements.rows<ClaimedEmail & Pick<Claim, 'relayVersion' | 'isUnreachable'>>(CLAIM(leaseId, emailIds, worker, most));
     const { relayVersion = '', isUnreachable = false } = rows[0] ?? {};
     return { leaseId, emails: rows.sort(byAge), relayVersion, isUnreachable };
   }
 
   contents(eventIds: string[]): Promise<EmailContent[]> {
-    return this.db.statements.rows(CONTENTS, eventIds);
+    return this.db.statements.rows(CONTENTS(eventIds));
   }
 
   /** Answers those of the leases that nobody has taken over. */
   async renew(leaseIds: string[]): Promise<string[]> {
-    const rows = await this.db.statements.rows<{ id: string }>(RENEW, leaseIds);
+    const rows = await this.db.statements.rows<{ id: string }>(RENEW(leaseIds));
     return rows.map(({ id }) => id);
   }
 
@@ -117,7 +117,7 @@ export class DeliveryRepository {
    * recorded keeps the lease, which is over now: the sweeper takes it over.
    */
   async release(leaseId: string, emailIds: string[]): Promise<void> {
-    await this.db.statements.rows(RELEASE, leaseId, emailIds);
+    await this.db.statements.rows(RELEASE(leaseId, emailIds));
   }
 
   /**
@@ -129,24 +129,24 @@ export class DeliveryRepository {
    * each e-mail among all that the lease holds.
    */
   async mark(starts: StartMark[], outcomes: OutcomeMark[]): Promise<Started[]> {
-    return this.db.statements.rows(starts.some(({ forUser }) => forUser) ? MARK_FOR_USERS : MARK, storable(starts), storable(outcomes));
+    return this.db.statements.rows((starts.some(({ forUser }) => forUser) ? MARK_FOR_USERS : MARK)(storable(starts), storable(outcomes)));
   }
 
   /** Puts off, without an attempt, what a worker holds while the e-mail client is disabled; when it has been enabled meanwhile that is due at once. */
   async postpone(leaseId: string, seconds: number, code: string, reason: string): Promise<void> {
-    await this.db.statements.rows(POSTPONE, leaseId, seconds, code, reason);
+    await this.db.statements.rows(POSTPONE(leaseId, seconds, code, reason));
   }
 
   /**
    * Puts off, without an attempt, what a worker holds while the relay cannot be reached; nothing when it is back by now. What has had its time fails.
    */
   async postponeUnreachable(leaseId: string, relay: string): Promise<void> {
-    await this.db.statements.rows(POSTPONE_UNREACHABLE, leaseId, relay);
+    await this.db.statements.rows(POSTPONE_UNREACHABLE(leaseId, relay));
   }
 
   /** Whether e-mails may start for this relay: it is the current one, and no test holds the gate. */
   async maySend(relayVersion: string): Promise<boolean> {
-    const [row] = await this.db.statements.rows<{ open: boolean }>(MAY_SEND, relayVersion);
+    const [row] = await this.db.statements.rows<{ open: boolean }>(MAY_SEND(relayVersion));
     return row!.open;
   }
 }

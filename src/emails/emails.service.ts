@@ -10,7 +10,8 @@ import { parseMailbox } from '../smtp/mailbox.js';
 import { addressKey } from '../smtp/mailbox-fault.js';
 import type { SmtpSettingsService } from '../smtp-settings/smtp-settings.service.js';
 import type { Email, EmailAttempt, EmailCounts, EmailPage, EmailQuery, EmailRetryFilter, EmailsRetried, EmailStatus, EmailWithAttempts } from './emails.contract.js';
-import type { AttemptRow, EmailFilter, EmailRow, EmailsRepository, MadeEmails, NewContentRow, Portion, SubscriptionCount, UntoldFailures } from './emails.repository.js';
+import type { AttemptRow, EmailFilter, EmailRow, EmailsRepository, MadeEmails, NewContentRow, SubscriptionCount, UntoldFailures } from './emails.repository.js';
+import type { Portion } from './making.js';
 import { nextStatus, statusesWith } from './status.js';
 
 export type NewContent = NewContentRow;

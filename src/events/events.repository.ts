@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
-import { type Database, PREPARED, Prisma, type Tx } from '../db/client.js';
+import { type Database, Prisma, type Tx } from '../db/client.js';
+import { statement } from '../db/statements.js';
 import { type Equality, indexRange } from '../db/index-range.js';
 import type { EventModel } from '../db/generated/models.js';
 import type { Slice } from '../contract/page.js';
@@ -30,14 +31,9 @@ export class EventsRepository {
   constructor(private readonly db: Database) {}
 
   /** One statement, however many; answers them in their order. The sweeper enqueues what no nudge reached within 10 s. Those that are tests are matched from the start: nobody's subscription is asked. */
-  async insert(events: NewEvent[], tx: Tx = this.db.prisma, isTest = false): Promise<EventRow[]> {
-    const rows = await tx.$queryRaw<EventRow[]>`${PREPARED}
-      INSERT INTO events (id, type, properties, object_id, occurred_at, published_by, publisher_key_id, client_enabled, is_test, matched_at, nudge_at)
-      SELECT r.id, r.type, r.properties, r."objectId", coalesce(r."occurredAt", now()), r."publishedBy", r."publisherKeyId",
-             s.server_address IS NOT NULL, ${isTest}::boolean, CASE WHEN ${isTest}::boolean THEN now() END, CASE WHEN NOT ${isTest}::boolean THEN now() + interval '10 seconds' END
-      FROM jsonb_to_recordset(${JSON.stringify(events)}::jsonb) AS r(
-        id uuid, type text, properties jsonb, "objectId" text, "occurredAt" timestamptz, "publishedBy" text, "publisherKeyId" uuid), smtp_settings s
-      RETURNING ${COLUMNS}`;
+  async insert(events: NewEvent[], tx?: Tx, isTest = false): Promise<EventRow[]> {
+    const query = INSERT(JSON.stringify(events), isTest);
+    const rows = tx ? await tx.$queryRawUnsafe<EventRow[]>(query.text, ...query.values) : await this.db.statements.rows<EventRow>(query);
     const byId = new Map(rows.map((row) => [row.id, row]));
     return events.map(({ id }) => byId.get(id)!);
   }
@@ -123,3 +119,11 @@ const idOfMinuteAgo = (): string => uuidv7({ msecs: Date.now() - 180_000 });
 const COLUMNS = Prisma.sql`
   id, type, properties, object_id AS "objectId", occurred_at AS "occurredAt", accepted_at AS "acceptedAt", published_by AS "publishedBy",
   publisher_key_id AS "publisherKeyId", client_enabled AS "clientEnabled", is_test AS "isTest", matched_at AS "matchedAt", nudge_at AS "nudgeAt"`;
+
+const INSERT = statement('insert-events', (events: string, isTest: boolean) => Prisma.sql`
+  INSERT INTO events (id, type, properties, object_id, occurred_at, published_by, publisher_key_id, client_enabled, is_test, matched_at, nudge_at)
+  SELECT r.id, r.type, r.properties, r."objectId", coalesce(r."occurredAt", now()), r."publishedBy", r."publisherKeyId",
+         s.server_address IS NOT NULL, ${isTest}::boolean, CASE WHEN ${isTest}::boolean THEN now() END, CASE WHEN NOT ${isTest}::boolean THEN now() + interval '10 seconds' END
+  FROM jsonb_to_recordset(${events}::jsonb) AS r(
+    id uuid, type text, properties jsonb, "objectId" text, "occurredAt" timestamptz, "publishedBy" text, "publisherKeyId" uuid), smtp_settings s
+  RETURNING ${COLUMNS}`);

@@ -32,7 +32,7 @@ export class SmtpSessionLogsRepository {
 
   /** One statement. Rows that are there already (an insert whose answer was lost) are left as they are. */
   async insert(rows: readonly SessionLogRow[]): Promise<void> {
-    await this.db.statements.rows(INSERT, JSON.stringify(rows));
+    await this.db.statements.rows(INSERT(JSON.stringify(rows)));
   }
 
   /**

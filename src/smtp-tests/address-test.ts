@@ -13,7 +13,7 @@ export interface AddressTestParts {
   /** Resolves the credentials too, which may ask a token server: that is part of this address's time. */
   endpoint: (address: ResolvedAddress, signal: AbortSignal) => Promise<RelayEndpoint>;
   /** A mail of its own for this address. */
-  message: (address: ResolvedAddress) => Promise<Buffer>;
+  message: (address: ResolvedAddress) => Buffer;
   from: string;
   sendTo: string;
   port: number;
@@ -54,7 +54,7 @@ export class AddressTest {
     const { resolved, timeoutMs, from, sendTo } = this.parts;
     const signal = AbortSignal.any([this.parts.signal, AbortSignal.timeout(timeoutMs)]);
     const endpoint = await this.parts.endpoint(resolved, signal);
-    const message = await this.parts.message(resolved);
+    const message = this.parts.message(resolved);
     const session = await openSession(endpoint, { signal, transcript: this.transcript, onStage: (stage) => this.noted(stage) });
     this.result.tls = session.tls;
     try {

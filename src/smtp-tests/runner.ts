@@ -80,7 +80,7 @@ export class SmtpTestRunner {
   private async testAll(test: SmtpTestRow, relay: Relay, resolved: ResolvedAddress[], signal: AbortSignal): Promise<SmtpTestAddress[]> {
     const [sender, timeoutMs] = [test.senderAddress ?? relay.senderAddress, test.timeoutSeconds * 1_000];
     const progress = new Progress(() => this.parts.tests.progress(test.id, runs.map(({ result }) => result)));
-    const message = ({ address, host }: ResolvedAddress): Promise<Buffer> =>
+    const message = ({ address, host }: ResolvedAddress): Buffer =>
       testMessage({ testId: test.id, relay, sender, sendTo: test.sendTo, address, host, requestedBy: test.requestedBy, at: new Date() });
     const runs = resolved.map((address) => new AddressTest({
       resolved: address,

@@ -17,7 +17,7 @@ export interface TestMail {
 const SECURITY = { none: 'none: the mail went out in clear text', startTls: 'STARTTLS', smtps: 'TLS from the first byte (smtps)' };
 
 /** A mail of its own for each address: it says what was tested, from where, and over which address. */
-export async function testMessage(mail: TestMail): Promise<Buffer> {
+export function testMessage(mail: TestMail): Buffer {
   const { relay, sender, sendTo, address, at, testId } = mail;
   const subject = `Test e-mail over ${relay.serverAddress} (${address})`;
   const text = textOf(mail);
