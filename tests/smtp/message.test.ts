@@ -88,15 +88,15 @@ describe('no value adds a header', () => {
     expect(mail.text).toBe('Text\n');
   });
 
-  test.each<[string, Partial<ContentInput>]>([['sender', { fromAddress: `a@x.test${EVIL}` }], ['reply-to', { replyTo: `a@x.test>, <b@y.test` }]])('%s address', async (_name, overrides) => {
+  test.each<[string, Partial<ContentInput>]>([['sender', { fromAddress: `a@x.test${EVIL}` }], ['reply-to', { replyTo: `a@x.test>, <b@y.test` }]])('%s address', (_name, overrides) => {
     expect(() => composeContent(input(overrides))).toThrow(MailboxError);
   });
 
-  test.each(['Bcc', 'Subject', 'Content-Type', 'X-A\r\nBcc', 'X A', ''])('extra field %j', async (name) => {
+  test.each(['Bcc', 'Subject', 'Content-Type', 'X-A\r\nBcc', 'X A', ''])('extra field %j', (name) => {
     expect(() => composeContent(input({ headers: { [name]: 'x' } }))).toThrow(TypeError);
   });
 
-  test('recipient and Message-ID', async () => {
+  test('recipient and Message-ID', () => {
     const content = composeContent(input());
     expect(() => messageFor(content, { ...recipient, to: 'a@x.test\r\nBcc: b@x.test' })).toThrow(MailboxError);
     expect(() => messageFor(content, { ...recipient, messageId: '<a@x.test>\r\nBcc: b@x.test' })).toThrow(TypeError);
