@@ -23,7 +23,7 @@ const PING_TIMEOUT_MS = 2_000;
 
 /** One pool for the process, and a small one for its statements. `max` counts connections of the first. */
 export function connectDatabase(url: string, logger: Logger, max = 10): Database {
-  const pool = openPool(url, logger, max);
+  const pool = openPool(url, logger, { max });
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false }) });
   const statements = new Statements(url, logger);
   return {

@@ -5,6 +5,8 @@ import { openPool } from './pool.js';
 
 /** At most: for one process, as an API and a worker. */
 const CONNECTIONS = 6;
+/** None of these statements takes that long. Others may wait for it, so a connection that is dead and does not say so is not waited for. */
+const STATEMENT_MS = 15_000;
 
 /** A statement with its parameters in the order of its text. */
 export interface Query {
@@ -40,8 +42,8 @@ const BY_KEY = 'SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_
 export class Statements {
   private readonly pool: pg.Pool;
 
-  constructor(url: string, logger: Logger) {
-    this.pool = openPool(url, logger, CONNECTIONS, BY_KEY);
+  constructor(url: string, logger: Logger, timeoutMs = STATEMENT_MS) {
+    this.pool = openPool(url, logger, { max: CONNECTIONS, setUp: BY_KEY, timeoutMs });
   }
 
   /** @returns what the statement answers; the caller knows its shape */

@@ -5,7 +5,7 @@ const CODES = /^(P1\d{3}|P2024|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|ENOTFOUND
 /** How Prisma's driver adapter names what sockets reported. */
 const KINDS = new Set(['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections']);
 /** The pool and the driver throw these without a code; Prisma gives its own code to all that can go wrong with a transaction (P2028). */
-const TEXTS = /Unable to start a transaction|timeout exceeded when trying to connect|Connection terminated|connection error and is not queryable|Can't reach database/i;
+const TEXTS = /Unable to start a transaction|timeout exceeded when trying to connect|Connection terminated|Query read timeout|connection error and is not queryable|Can't reach database/i;
 
 /** An error of any layer between us and Postgres. */
 interface Layer {

@@ -63,6 +63,26 @@ describe('publish', () => {
   });
 });
 
+describe('requests that come at the same time share statements, and nothing else', () => {
+  test('each gets its own event under its own name, and one that is refused costs no other', async () => {
+    const keys = await Promise.all(['one', 'two'].map(async (name) => (await mailroom.as().post('/v1/api-keys', { name, role: 'publisher' }).expect(201)).body.key as string));
+    const responses = await Promise.all(Array.from({ length: 120 }, (_, index) => {
+      const key = index % 10 === 9 ? 'unknown-key-0123456789' : keys[index % 2]!;
+      const body = index % 10 === 8 ? { type: 'NoSuchType' } : buildEvent({ properties: { AccountName: `account ${index}` }, objectId: String(index) });
+      return mailroom.as(key).post(PATH, body);
+    }));
+    responses.forEach((response, index) => {
+      if (index % 10 === 9) expectProblem(response, 401, 'API_KEY_UNKNOWN');
+      else if (index % 10 === 8) expectProblem(response, 400, 'EVENT_TYPE_UNKNOWN');
+      else expect(response.body).toMatchObject({ objectId: String(index), properties: { AccountName: `account ${index}` }, publishedBy: ['one', 'two'][index % 2] });
+    });
+    const accepted = responses.filter(({ status }) => status === 202).map(({ body }) => body as Event);
+    expect(accepted.length).toBe(96);
+    expect(new Set(accepted.map(({ id }) => id)).size).toBe(accepted.length);
+    for (const { id, objectId, publishedBy } of accepted) expect(await rowOf(id)).toMatchObject({ objectId, publishedBy });
+  });
+});
+
 describe('batch', () => {
   test('answers all events in the order of the request', async () => {
     const types = ['ApplianceHealthy', 'PasswordCheckFailed', 'ApplianceHealthy'];

@@ -52,6 +52,15 @@ describe.each([
   });
 });
 
+test('whoever waits for a database that fell silent is told 503 after 15 s; the next one is served as soon as it speaks', async () => {
+  expect((await publish()).status).toBe(202); // so that connections stand
+  relay.silence();
+  const told = await Promise.all([publish(), publish(), get('/v1/events')]);
+  for (const response of told) expectProblem(response, 503, 'DATABASE_UNAVAILABLE');
+  relay.speak();
+  await waitFor(publish, ({ status }) => status === 202);
+}, 40_000);
+
 test('a request that needs the database is 503 and not "unknown key", and leaves nothing behind', async () => {
   const before = await container.database.prisma.event.count();
   await relay.refuse();

@@ -39,12 +39,12 @@ const LATER = 6;
 const before = (matches: SqlMoment['matches'], skip = 0): SqlMoment => ({ at: 'before', matches, skip });
 const after = (matches: SqlMoment['matches'], skip = 0): SqlMoment => ({ at: 'after', matches, skip });
 
-const asksForKey = ({ sql }: Statement): boolean => sql.includes('"api_keys"');
+const asksForKey = ({ sql }: Statement): boolean => sql.includes('FROM api_keys WHERE key_hash');
 const commitsAfter = (part: string) => ({ sql, earlier }: Statement): boolean => /^\s*COMMIT\b/.test(sql) && earlier.some((statement) => statement.includes(part));
 const EVENT_INSERTED = commitsAfter('INSERT INTO events');
 const EMAILS_INSERTED = commitsAfter('INSERT INTO emails');
 const locksEvents = ({ sql }: Statement): boolean => sql.includes('matched_at IS NULL FOR UPDATE SKIP LOCKED');
-const storesContent = ({ sql }: Statement): boolean => /INSERT INTO .*"email_contents"/.test(sql);
+const storesContent = ({ sql }: Statement): boolean => sql.includes('INSERT INTO email_contents');
 const claims = ({ sql }: Statement): boolean => sql.includes('INSERT INTO delivery_leases');
 /** Starts and outcomes go in one statement; a start ends with its relay, an outcome has a status. */
 const isMark = ({ sql }: Statement): boolean => sql.includes('INSERT INTO email_attempts') && sql.includes('FOR SHARE');
