@@ -47,7 +47,7 @@ try {
   await world.end();
 }
 
-const machine = `${cpus().length} cores (${cpus()[0].model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}`;
+const machine = `${cpus().length} cores (${cpus()[0].model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release().split('.').slice(0, 2).join('.')}, Node ${process.versions.node}`;
 const result = { date: new Date().toISOString().slice(0, 10), machine, sink: programOnPath('smtp-sink') ? 'smtp-sink' : 'light sink', connections: CONNECTIONS, rows: rows.map(rounded) };
 console.table(Object.fromEntries(result.rows.map(({ name, ...row }) => [name, shown(row)])));
 console.log(`${result.date}, ${machine}; sink: ${result.sink}`);
