@@ -182,8 +182,9 @@ export class EmailsRepository {
   }
 }
 
-/** Half a character would refuse them all. */
-const storable = (content: NewContentRow): NewContentRow => ({ ...content, warnings: content.warnings.map((warning) => warning.toWellFormed()) });
+/** A template may cut a character in half, which would refuse all that is stored with it. */
+const storable = ({ subject, textBody, htmlBody, warnings, ...rest }: NewContentRow): NewContentRow =>
+  ({ ...rest, subject: subject.toWellFormed(), textBody: textBody.toWellFormed(), htmlBody: htmlBody.toWellFormed(), warnings: warnings.map((warning) => warning.toWellFormed()) });
 
 const INSERT_CONTENTS = statement('insert-contents', (contents: string) => Prisma.sql`
   INSERT INTO email_contents (event_id, subject, text_body, html_body, reply_to, warnings)
