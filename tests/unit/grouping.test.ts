@@ -52,7 +52,7 @@ describe('those who ask at the same time', () => {
 
   test.each([
     ['items', undefined, [['aaa', 'b'], ['cc', 'd']]],
-    ['sizes, and what is larger goes alone', (item: string) => item.length, [['aaa'], ['b'], ['cc'], ['d']].map((group) => group), ],
+    ['sizes, and what is larger goes alone', (item: string) => item.length, [['aaa'], ['b'], ['cc'], ['d']]],
   ])('are not more than the limit: %s', async (_name, sizeOf, groups) => {
     const { grouping, runs, started } = held({ most: 2, ...(sizeOf && { sizeOf }) });
     const asked = ['aaa', 'b', 'cc', 'd'].map((item) => grouping.ask(item));
