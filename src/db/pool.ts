@@ -15,6 +15,7 @@ export interface PoolOptions {
 export function openPool(url: string, logger: Logger, { max, setUp, timeoutMs }: PoolOptions): pg.Pool {
   const onConnect = setUp === undefined ? undefined : (client: pg.ClientBase): unknown => client.query(setUp); // the pool waits for it
   const pool = new pg.Pool({ connectionString: url, max, ...SETTINGS, ...(onConnect && { onConnect }), ...(timeoutMs !== undefined && { query_timeout: timeoutMs }) });
-  pool.on('error', (error) => logger.warn({ err: error }, 'an idle database connection was lost'));
+  // The pool's end does not wait for its last good-byes: a server that stops right after it may still cut a connection.
+  pool.on('error', (error) => pool.ending || logger.warn({ err: error }, 'an idle database connection was lost'));
   return pool;
 }
