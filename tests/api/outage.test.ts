@@ -5,7 +5,7 @@ import { type Container, createContainer } from '../../src/container.js';
 import { createLogger } from '../../src/logger.js';
 import { KeyRing } from '../../src/secrets/key-ring.js';
 import { buildEvent } from '../factories/build-event.js';
-import { relayed, type TcpRelay } from '../queue/tcp-relay.js';
+import { relayed, type TcpRelay } from '../setup/tcp-relay.js';
 import { createTestDatabase, type TestDatabase } from '../setup/database.js';
 import { waitFor } from '../setup/wait.js';
 import { expectProblem } from './expect-problem.js';

@@ -1,4 +1,5 @@
 import { generateKeyPairSync, type KeyObject, webcrypto, X509Certificate } from 'node:crypto';
+import { isIP, isIPv4 } from 'node:net';
 import * as asn1js from 'asn1js';
 import * as pkijs from 'pkijs';
 
@@ -19,7 +20,10 @@ export interface CertificateOptions {
   /** null: without the extension. */
   keyUsage?: KeyUsage[] | null;
   dnsNames?: string[];
+  ipAddresses?: string[];
   ca?: boolean;
+  /** Signed by its own key, of P-256, instead of the intermediate CA's. */
+  selfSigned?: boolean;
 }
 
 export interface IssuedCertificate {
@@ -58,14 +62,15 @@ export async function createAuthority(name = 'Test'): Promise<TestAuthority> {
     intermediate: pemOf(intermediate.certificate),
     issue: async (options = {}) => {
       const { certificate, key } = await issue(options, intermediate);
-      return { certificate, chain: certificate + pemOf(intermediate.certificate), key };
+      return { certificate, chain: options.selfSigned ? certificate : certificate + pemOf(intermediate.certificate), key };
     },
   };
 }
 
 /** The moments of a certificate that ended yesterday, or begins tomorrow. */
-export const ended = (): CertificateOptions => ({ notBefore: new Date(Date.now() - 30 * DAY), notAfter: new Date(Date.now() - DAY) });
-export const notBegun = (): CertificateOptions => ({ notBefore: new Date(Date.now() + DAY), notAfter: new Date(Date.now() + 30 * DAY) });
+type Validity = Pick<CertificateOptions, 'notBefore' | 'notAfter'>;
+export const ended = (): Validity => ({ notBefore: new Date(Date.now() - 30 * DAY), notAfter: new Date(Date.now() - DAY) });
+export const notBegun = (): Validity => ({ notBefore: new Date(Date.now() + DAY), notAfter: new Date(Date.now() + 30 * DAY) });
 
 /** The bytes of the first block of a PEM text. */
 export const derOf = (pem: string): Buffer => Buffer.from(/-----BEGIN [^-]+-----([^-]+)/.exec(pem)![1]!, 'base64');
@@ -81,25 +86,31 @@ async function newIssuer(commonName: string, above: Issuer | null): Promise<Issu
 }
 
 async function issue(options: CertificateOptions, issuer: Issuer): Promise<Omit<IssuedCertificate, 'chain'>> {
+  if (options.csr !== undefined) return { certificate: await answer(options.csr, options, issuer), key: '' };
+  const pair = newKeys(options.keyType ?? 'ecP256');
   const certificate = new pkijs.Certificate({ version: 2, serialNumber: serialNumber() });
-  let key = '';
-  if (options.csr === undefined) {
-    const pair = newKeys(options.keyType ?? 'ecP256');
-    certificate.subject = nameOf(options.commonName ?? 'mailroom.example.com');
-    certificate.subjectPublicKeyInfo = pkijs.PublicKeyInfo.fromBER(bytesOf(pair.publicKey.export({ type: 'spki', format: 'der' })));
-    key = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
-  } else {
-    const request = pkijs.CertificationRequest.fromBER(bytesOf(derOf(options.csr)));
-    certificate.subject = request.subject;
-    certificate.subjectPublicKeyInfo = request.subjectPublicKeyInfo;
-  }
+  certificate.subject = nameOf(options.commonName ?? 'mailroom.example.com');
+  certificate.subjectPublicKeyInfo = pkijs.PublicKeyInfo.fromBER(bytesOf(pair.publicKey.export({ type: 'spki', format: 'der' })));
   finish(certificate, options);
-  await sign(certificate, issuer);
-  return { certificate: pemOf(certificate), key };
+  await sign(certificate, options.selfSigned ? { certificate, privateKey: await signingKey(pair.privateKey) } : issuer);
+  return { certificate: pemOf(certificate), key: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string };
 }
 
+/** For the key and the subject of a request. */
+async function answer(csr: string, options: CertificateOptions, issuer: Issuer): Promise<string> {
+  const request = pkijs.CertificationRequest.fromBER(bytesOf(derOf(csr)));
+  const certificate = new pkijs.Certificate({ version: 2, serialNumber: serialNumber() });
+  certificate.subject = request.subject;
+  certificate.subjectPublicKeyInfo = request.subjectPublicKeyInfo;
+  finish(certificate, options);
+  await sign(certificate, issuer);
+  return pemOf(certificate);
+}
+
+const signingKey = (key: KeyObject): Promise<webcrypto.CryptoKey> => webcrypto.subtle.importKey('pkcs8', key.export({ type: 'pkcs8', format: 'der' }), EC, false, ['sign']);
+
 function finish(certificate: pkijs.Certificate, options: CertificateOptions): void {
-  const { ca = false, dnsNames = [], notBefore = new Date(Date.now() - DAY), notAfter = new Date(Date.now() + 90 * DAY) } = options;
+  const { ca = false, notBefore = new Date(Date.now() - DAY), notAfter = new Date(Date.now() + 90 * DAY) } = options;
   const { purposes = ca ? null : ['clientAuth'], keyUsage = [ca ? 'keyCertSign' : 'digitalSignature'] } = options;
   certificate.notBefore.value = notBefore;
   certificate.notAfter.value = notAfter;
@@ -107,8 +118,26 @@ function finish(certificate: pkijs.Certificate, options: CertificateOptions): vo
     extension(OID.basicConstraints, new pkijs.BasicConstraints({ cA: ca }).toSchema(), true),
     ...(keyUsage === null ? [] : [extension(OID.keyUsage, usageBits(keyUsage), true)]),
     ...(purposes === null ? [] : [extension(OID.extendedKeyUsage, new pkijs.ExtKeyUsage({ keyPurposes: purposes.map((purpose) => PURPOSES[purpose]) }).toSchema())]),
-    ...(dnsNames.length === 0 ? [] : [extension(OID.subjectAltName, new pkijs.GeneralNames({ names: dnsNames.map((value) => new pkijs.GeneralName({ type: 2, value })) }).toSchema())]),
+    ...alternativeNames(options),
   ];
+}
+
+function alternativeNames({ dnsNames = [], ipAddresses = [] }: CertificateOptions): pkijs.Extension[] {
+  const names = [
+    ...dnsNames.map((value) => new pkijs.GeneralName({ type: 2, value })),
+    ...ipAddresses.map((address) => new pkijs.GeneralName({ type: 7, value: new asn1js.OctetString({ valueHex: ipBytes(address) }) })),
+  ];
+  return names.length > 0 ? [extension(OID.subjectAltName, new pkijs.GeneralNames({ names }).toSchema())] : [];
+}
+
+function ipBytes(address: string): ArrayBuffer {
+  if (isIP(address) === 0) throw new Error(`${address} is not an IP address`);
+  if (isIPv4(address)) return Uint8Array.from(address.split('.').map(Number)).buffer;
+  const [head = '', tail = ''] = address.split('::');
+  const groups = (text: string): string[] => text.split(':').filter(Boolean);
+  const missing = 8 - groups(head).length - groups(tail).length;
+  const all = [...groups(head), ...new Array<string>(missing).fill('0'), ...groups(tail)].map((group) => parseInt(group, 16));
+  return Uint8Array.from(all.flatMap((group) => [group >> 8, group & 0xff])).buffer;
 }
 
 async function sign(certificate: pkijs.Certificate, issuer: Issuer): Promise<void> {

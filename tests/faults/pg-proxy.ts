@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { endpointOf, through } from '../setup/tcp-relay.js';
 import { MessageReader, type PgMessage, type Statement, StatementReader } from './pg-messages.js';
 
 /** The point of a statement at which everything stops. */
@@ -33,10 +34,7 @@ export class PgProxy {
   async open(): Promise<string> {
     this.server.listen(0, '127.0.0.1');
     await once(this.server, 'listening');
-    const url = new URL(this.target);
-    url.hostname = '127.0.0.1';
-    url.port = String((this.server.address() as AddressInfo).port);
-    return url.href;
+    return through(this.target, (this.server.address() as AddressInfo).port);
   }
 
   /** @param reached called at once when it is, when everything has stopped */
@@ -64,7 +62,7 @@ export class PgProxy {
   }
 
   private take(client: Socket): void {
-    const conversation: Conversation = new Conversation(client, connect({ host: this.target.hostname, port: Number(this.target.port || 5432), noDelay: true }), {
+    const conversation: Conversation = new Conversation(client, connect({ ...endpointOf(this.target, 5432), noDelay: true }), {
       isCaught: (statement) => this.isCaught(statement),
       reached: (statement) => this.reached(statement),
       ended: () => this.conversations.delete(conversation),

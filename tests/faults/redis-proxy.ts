@@ -1,22 +1,18 @@
-import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { endpointOf, TcpRelay, through } from '../setup/tcp-relay.js';
 
 /** Stands between one process and Redis. At the first bytes with a wanted text no byte passes any more; those bytes do not reach Redis. */
 export class RedisProxy {
-  private readonly sockets = new Set<Socket>();
-  private readonly server = createServer((client) => this.take(client));
+  private readonly relay: TcpRelay;
   private trap: { text: string; left: number; reached(bytes: string): void } | null = null;
 
-  constructor(private readonly target: URL) {}
+  constructor(private readonly target: URL) {
+    this.relay = new TcpRelay(endpointOf(target, 6379), (bytes) => this.isCaught(bytes.toString('latin1')));
+  }
 
   /** @returns the URL by way of the proxy */
   async open(): Promise<string> {
-    this.server.listen(0, '127.0.0.1');
-    await once(this.server, 'listening');
-    const url = new URL(this.target);
-    url.hostname = '127.0.0.1';
-    url.port = String((this.server.address() as AddressInfo).port);
-    return url.href;
+    await this.relay.open();
+    return through(this.target, this.relay.port);
   }
 
   arm(text: string, skip: number, reached: (bytes: string) => void): void {
@@ -25,29 +21,13 @@ export class RedisProxy {
 
   /** Ends all connections, as the end of a process does; new ones pass freely. */
   cut(): void {
-    for (const socket of this.sockets) socket.destroy();
+    this.relay.cut();
+    this.relay.speak();
   }
 
   async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.server.close(resolve));
     this.trap = null;
-    this.cut();
-    await closed;
-  }
-
-  private take(client: Socket): void {
-    const server = connect({ host: this.target.hostname, port: Number(this.target.port || 6379), noDelay: true });
-    this.join(client, server, (bytes) => this.isCaught(bytes));
-    this.join(server, client, () => false);
-  }
-
-  private join(from: Socket, to: Socket, isCaught: (bytes: string) => boolean): void {
-    this.sockets.add(from);
-    from.on('data', (bytes: Buffer) => { if (!isCaught(bytes.toString('latin1'))) to.write(bytes); });
-    from.on('error', () => undefined).on('close', () => { // 'close' follows 'error'
-      this.sockets.delete(from);
-      to.destroy();
-    });
+    await this.relay.close();
   }
 
   private isCaught(bytes: string): boolean {
@@ -56,7 +36,7 @@ export class RedisProxy {
     trap.left -= 1;
     if (trap.left >= 0) return false;
     this.trap = null;
-    for (const socket of this.sockets) socket.pause();
+    this.relay.silence();
     trap.reached(bytes);
     return true;
   }

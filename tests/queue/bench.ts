@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { createJobQueue, type JobQueueOptions } from '../../src/queue/create-job-queue.js';
 import type { JobQueue } from '../../src/queue/job-queue.js';
-import type { TcpRelay } from './tcp-relay.js';
+import type { TcpRelay } from '../setup/tcp-relay.js';
 
 /** A back end for the conformance suite, reached through a relay. */
 export interface BackEndUnderTest {

@@ -4,7 +4,7 @@ import { jobKind } from '../../src/queue/job-queue.js';
 import { createTestDatabase } from '../setup/database.js';
 import { Bench, eventually, into, type BackEndUnderTest } from './bench.js';
 import { describeJobQueue } from './conformance.js';
-import { relayed } from './tcp-relay.js';
+import { relayed } from '../setup/tcp-relay.js';
 
 const kind = jobKind<{ id: number }>('postgres', 2);
 

@@ -4,7 +4,7 @@ import { jobKind } from '../../src/queue/job-queue.js';
 import { findRedis, hasRedis, NO_REDIS, NO_REDIS_SERVER, redisServer, startRedis, type TestRedis } from '../setup/redis.js';
 import { Bench, eventually, idle, into, timed, type BackEndUnderTest } from './bench.js';
 import { describeJobQueue } from './conformance.js';
-import { relayed } from './tcp-relay.js';
+import { relayed } from '../setup/tcp-relay.js';
 
 const kind = jobKind<{ id: number }>('redis', 2);
 

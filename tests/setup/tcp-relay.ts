@@ -8,7 +8,8 @@ export class TcpRelay {
   private server: Server = this.createServer();
   port = 0;
 
-  constructor(private readonly target: { host: string; port: number }) {}
+  /** @param stops tells, of bytes that a client sent, that they must not reach the server */
+  constructor(private readonly target: { host: string; port: number }, private readonly stops: (bytes: Buffer) => boolean = () => false) {}
 
   /** Takes connections, on the same port as before. */
   async open(): Promise<void> {
@@ -51,15 +52,15 @@ export class TcpRelay {
 
   private createServer(): Server {
     return createServer((client) => {
-      const server = connect(this.target);
-      this.join(client, server);
-      this.join(server, client);
+      const server = connect({ ...this.target, noDelay: true });
+      this.join(client, server, this.stops);
+      this.join(server, client, () => false);
     });
   }
 
-  private join(from: Socket, to: Socket): void {
+  private join(from: Socket, to: Socket, stops: (bytes: Buffer) => boolean): void {
     this.sockets.add(from);
-    from.on('data', (bytes) => to.write(bytes));
+    from.on('data', (bytes: Buffer) => { if (!stops(bytes)) to.write(bytes); });
     from.on('error', () => undefined); // 'close' follows
     from.on('close', () => {
       this.sockets.delete(from);
@@ -69,12 +70,23 @@ export class TcpRelay {
   }
 }
 
+/** Where the server of a URL listens. */
+export function endpointOf({ hostname, port }: URL, defaultPort: number): { host: string; port: number } {
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || defaultPort };
+}
+
+/** The same URL by way of a port of this machine. */
+export function through(url: URL, port: number): string {
+  const way = new URL(url);
+  way.hostname = '127.0.0.1';
+  way.port = String(port);
+  return way.href;
+}
+
 /** The same URL with the relay's address in place of its server's. */
 export async function relayed(url: string, defaultPort: number): Promise<{ relay: TcpRelay; url: string }> {
   const target = new URL(url);
-  const relay = new TcpRelay({ host: target.hostname.replace(/^\[|\]$/g, ''), port: Number(target.port) || defaultPort });
+  const relay = new TcpRelay(endpointOf(target, defaultPort));
   await relay.open();
-  target.hostname = '127.0.0.1';
-  target.port = String(relay.port);
-  return { relay, url: target.href };
+  return { relay, url: through(target, relay.port) };
 }
