@@ -36,7 +36,7 @@ export class EmailTemplatesController extends ApiController {
    * Replaces a template; events that are matched from now on use it. Macros are written `{{ Name }}`: the properties of the event type
    * (`GET /v1/event-types/{name}`) and whatever else an event carries. They may be piped through filters (`{{ AssetName | default: "an asset" | upcase }}`,
    * `{{ EventTimestamp | date: "%-d %b %Y" }}`) and used in `{% if %}`, `{% case %}`, `{% for %}` and `{% assign %}`, as the Liquid language has them. Templates cannot read
-   * files or addresses, and are bounded in size, time (1 second for each part) and memory.
+   * files or addresses, and are bounded in size, time (1 second for each part), memory and what they make (1,000,000 characters for each part).
    *
    * A template that cannot be parsed, or fails with sample values, is 400 `TEMPLATE_SYNTAX`, `TEMPLATE_LIMIT` or `TEMPLATE_RENDER`, with line, column and that line's text in
    * `errors`. A macro that the event type does not have renders blank, and is told of in `warnings`.

@@ -1,6 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import type { EventType } from '../event-types/catalogue.js';
 import { defaultTemplate } from './defaults/default-template.js';
+import { htmlFromText } from './html-from-text.js';
+import { oneLine, shorten } from './plain-text.js';
 import { type RenderedContent, renderTemplate, TemplateError, type TemplateText } from './render.js';
 
 export type Value = string | number | boolean | null;
@@ -14,14 +16,14 @@ export interface ToldEvent {
 
 export type EventContent = RenderedContent & { replyTo: string | null };
 
-/** Values are cut to this length when an event is too large for its template's limits. */
-const SHORTENED = 200;
+/** Of a mail that no template makes: values, and characters of each. */
+const [MOST_VALUES, SHORTENED] = [100, 200];
 /** Milliseconds that the template of one event type may take of one matching, all its events together. */
 const BUDGET_MS = 3_000;
 
 /**
- * What the subscribers of an event get. Never fails: when the template that an administrator wrote does, the default is used, and an event that is
- * too large for that is told with shortened values. `warnings` says so.
+ * What the subscribers of an event get. Never fails, for the mail of other events would wait with it: when the template that an administrator wrote does,
+ * the default is used, and without that the values stand as they are. `warnings` says so.
  * @param type undefined: it was known when the event was accepted, and is gone now
  * @param modified the template that an administrator wrote, if there is one
  */
@@ -31,8 +33,7 @@ export function contentOf(event: ToldEvent, type: EventType = goneType(event.typ
   try {
     return { ...renderTemplate(modified, values), replyTo: modified.replyTo };
   } catch (error) {
-    if (!(error instanceof TemplateError)) throw error;
-    return inPlaceOf(modified, byDefault(type, values), `The template failed, so the default was used: ${error.part}: ${error.message}`);
+    return inPlaceOf(modified, byDefault(type, values), `The template failed, so the default was used: ${wordsOf(error)}`);
   }
 }
 
@@ -61,11 +62,18 @@ function byDefault(type: EventType, values: Record<string, Value>): EventContent
   try {
     return { ...renderTemplate(template, values), replyTo: template.replyTo };
   } catch (error) {
-    if (!(error instanceof TemplateError)) throw error;
-    const content = renderTemplate(template, shortened(values));
-    return { ...content, replyTo: template.replyTo, warnings: [...content.warnings, `Long values were cut: ${error.message}`] };
+    return withoutTemplate(type, values, `No template could be used, so the values stand as they are: ${wordsOf(error)}`);
   }
 }
+
+function withoutTemplate({ displayName, name }: EventType, values: Record<string, Value>, warning: string): EventContent {
+  const subject = shorten(oneLine(displayName) || name);
+  const lines = Object.entries(values).filter(([, value]) => value !== null && value !== '').slice(0, MOST_VALUES).map(([key, value]) => `${key}: ${shorten(oneLine(String(value)), SHORTENED)}`);
+  const text = [subject, '', ...lines].join('\n');
+  return { subject, textBody: `${text}\n`, htmlBody: htmlFromText(subject, text), replyTo: null, warnings: [warning] };
+}
+
+const wordsOf = (error: unknown): string => (error instanceof TemplateError ? oneLine(`${error.part}: ${error.message}`) : 'a fault of Mailroom.');
 
 /** The macros of an event: its properties, and what Mailroom fills in. */
 export function valuesOf(type: EventType, { properties, occurredAt }: Pick<ToldEvent, 'properties' | 'occurredAt'>): Record<string, Value> {
@@ -82,6 +90,3 @@ export function valuesOf(type: EventType, { properties, occurredAt }: Pick<ToldE
 function goneType(name: string): EventType {
   return { name, category: 'Other', displayName: name, description: name, level: 'info', builtIn: false, properties: [] };
 }
-
-const shortened = (values: Record<string, Value>): Record<string, Value> =>
-  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, typeof value === 'string' && value.length > SHORTENED ? `${value.slice(0, SHORTENED).toWellFormed()}…` : value]));

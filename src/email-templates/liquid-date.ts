@@ -13,8 +13,8 @@ export function withNamesOfDates(date: DateFilter): DateFilter {
   return function named(value, format, ...rest) {
     if (typeof format !== 'string' || format.search(/%[aAbB]/) < 0) return date.call(this, value, format, ...rest);
     const [, month, day] = PARTS.exec(String(date.call(this, value, '%m %w', ...rest))) ?? [];
-    if (month === undefined || day === undefined) return date.call(this, value, format, ...rest); // it is no date
-    const [monthName, dayName] = [MONTHS[Number(month) - 1]!, DAYS[Number(day)]!];
+    const [monthName, dayName] = [MONTHS[Number(month) - 1], DAYS[Number(day)]];
+    if (monthName === undefined || dayName === undefined) return date.call(this, value, format, ...rest); // it is no date, which may look like what was asked for
     const names: Record<string, string> = { '%': '%%', a: dayName.slice(0, 3), A: dayName, b: monthName.slice(0, 3), B: monthName };
     return date.call(this, value, format.replace(FORMATTED_NAME, (_all, letter: string) => names[letter]!), ...rest);
   };

@@ -21,12 +21,13 @@ const REASONS: ReadonlyArray<readonly [RegExp, string]> = [
   [/^undefined filter: (.+)$/, 'There is no filter "$1" here'],
   [/^parse length limit exceeded$/, 'It is longer than a template may be'],
   [/^memory alloc limit exceeded$/, 'It makes more text than a mail may have'],
+  [/^result limit exceeded: ([\d,]+)$/, 'It makes more text than a mail may have: $1 characters for each part'],
   [/^template render limit exceeded$/, 'It takes too long to render'],
   [/^tag limit exceeded: (\d+)$/, 'It has $1 macros and tags; a part may have 1,000'],
   [/^Maximum call stack size exceeded$/, 'Its tags are nested too deeply'],
 ];
 
-const isLimit = (message: string): boolean => /limit exceeded(: \d+)?$|^Maximum call stack|^Invalid (string|array) length/.test(message);
+const isLimit = (message: string): boolean => /limit exceeded(: [\d,]+)?$|^Maximum call stack|^Invalid (string|array) length/.test(message);
 
 /** Translates whatever the engine threw into a TemplateError that says where and why, keeping the original as `cause`. */
 export function toTemplateError(thrown: unknown, code: TemplateErrorCode, part: TemplatePart, source: string): TemplateError {

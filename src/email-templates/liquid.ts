@@ -13,6 +13,8 @@ const PARSE_LIMIT = 65_536;
 const RENDER_LIMIT_MS = 1000;
 /** Characters and list items that one rendering may make, its output included. */
 const MEMORY_LIMIT = 4_000_000;
+/** Characters of a rendered part: ten times what readers of mail show at once. */
+const RESULT_LIMIT = 1_000_000;
 
 /** Everything else is refused: tags that read files (include, render, layout, block) and those that write a value past the escaping (cycle). */
 const TAGS = ['assign', 'capture', 'case', 'comment', 'for', 'break', 'continue', 'if', 'unless', 'raw', 'echo', 'liquid', '#'];
@@ -112,7 +114,9 @@ export function renderPart(source: string, part: TemplatePart, values: Readonly<
   const templates = parsePart(source, part);
   try {
     // A copy without a prototype: the template sees nothing but the values, and changes none of the caller's.
-    return textOf(engineOf(part).renderSync(templates, Object.assign(Object.create(null) as object, values)));
+    const text = textOf(engineOf(part).renderSync(templates, Object.assign(Object.create(null) as object, values)));
+    if (text.length > RESULT_LIMIT) throw new RangeError(`result limit exceeded: ${RESULT_LIMIT.toLocaleString('en-US')}`);
+    return text;
   } catch (error) {
     throw toTemplateError(error, 'TEMPLATE_RENDER', part, source);
   }

@@ -10,6 +10,12 @@ const NOT_ON_ONE_LINE = /[\p{Cc}\u2028\u2029]/gu;
 /** Embeddings, overrides and isolates (UAX #9): they reorder what follows on the screen, beyond the value that holds them. Marks (LRM, RLM, ALM) do not. */
 const BIDIRECTIONAL_CONTROLS = /[\u202a-\u202e\u2066-\u2069]/g;
 
+/** Controls other than tab and line feed have no place in a mail; some steer terminals, and no database keeps NUL. */
+const CONTROLS = /(?![\t\n])\p{Cc}/gu;
+
+/** What a value or a template gave, as a mail may hold it: line feeds only, no other controls. Lone surrogates become U+FFFD. */
+export const presentable = (text: string): string => text.replace(/\r\n?/g, '\n').replace(CONTROLS, '').toWellFormed();
+
 /**
  * Text on one line: nothing in it can begin another header field or another line of one, or show it in another order. Lone surrogates
  * become U+FFFD.
@@ -25,7 +31,7 @@ export function shorten(text: string, length = MAX_SUBJECT): string {
 
 /** Line feeds only, no blanks at the ends of lines (but the signature's, RFC 3676 section 4.3), and never more than one blank line. */
 export function tidyText(text: string): string {
-  const lines = text.replace(/\r\n?/g, '\n').split('\n').map((line) => (line === '-- ' ? line : line.trimEnd()));
+  const lines = presentable(text).split('\n').map((line) => (line === '-- ' ? line : line.trimEnd()));
   return lines.join('\n').replace(/\n{3,}/g, '\n\n').replace(/^\n+/, '').trimEnd();
 }
 

@@ -1,6 +1,6 @@
 import { htmlFromText } from './html-from-text.js';
 import { macrosOf, renderPart, type MacroValue } from './liquid.js';
-import { oneLine, shorten, tidyText, wrapText } from './plain-text.js';
+import { oneLine, presentable, shorten, tidyText, wrapText } from './plain-text.js';
 import { presentValues } from './values.js';
 
 export { TEMPLATE_PARTS, TemplateError } from './template-error.js';
@@ -16,7 +16,7 @@ export interface TemplateText {
   replyTo: string | null;
 }
 
-/** What subscribers get. */
+/** What subscribers get: text that any database and any mail can hold. */
 export interface RenderedContent {
   /** One line of at most 255 characters, never blank. */
   subject: string;
@@ -45,7 +45,7 @@ function renderText(source: string, values: Record<string, MacroValue>, subject:
 
 function renderHtml(source: string | null, values: Record<string, MacroValue>, subject: string, text: string, warnings: string[]): string {
   if (source === null) return htmlFromText(subject, text);
-  const html = renderPart(source, 'htmlBody', values).trim();
+  const html = presentable(renderPart(source, 'htmlBody', values)).trim();
   if (!html) warnings.push('The HTML body rendered blank; it was made from the text.');
   return html || htmlFromText(subject, text);
 }

@@ -1,13 +1,11 @@
 import type { MacroValue } from './liquid.js';
+import { presentable } from './plain-text.js';
 
 /** Longer values are cut: a mail is for reading, and no value may make the default template pass its limits. */
 export const MAX_VALUE_LENGTH = 4096;
 
-/** Controls other than tab and line feed have no place in a mail; some steer terminals. */
-const CONTROLS = /(?![\t\n])\p{Cc}/gu;
-
 function cleanText(text: string): string {
-  const clean = text.replace(/\r\n?|\u2028|\u2029/g, '\n').replace(CONTROLS, '').toWellFormed().trim();
+  const clean = presentable(text.replace(/[\u2028\u2029]/g, '\n')).trim();
   return clean.length > MAX_VALUE_LENGTH ? `${clean.slice(0, MAX_VALUE_LENGTH).toWellFormed()}...` : clean;
 }
 

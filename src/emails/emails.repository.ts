@@ -7,7 +7,6 @@ import type { EmailCounts, EmailStatus } from './emails.contract.js';
 import { AT_MOST_ONCE, emailsForSubscribers, type Portion } from './making.js';
 import { SUBSCRIPTIONS_OF_EVENT } from './subscribers.js';
 
-
 export type EmailRow = EmailModel & { subject: string; warnings: string[] };
 export type AttemptRow = EmailAttemptModel;
 
@@ -57,7 +56,7 @@ export class EmailsRepository {
 
   /** What is there already stays: an event is rendered once, also when its matching was interrupted. */
   async insertContents(contents: NewContentRow[]): Promise<void> {
-    await this.db.statements.rows(INSERT_CONTENTS(JSON.stringify(contents.map(storable))));
+    for (const portion of portionsOf(contents)) await this.db.statements.rows(INSERT_CONTENTS(JSON.stringify(portion)));
   }
 
   /** Of those events that are not matched yet, oldest first: how many subscriptions ask for each, counted up to `limit`. */
@@ -76,7 +75,7 @@ export class EmailsRepository {
   /** Makes one e-mail of an event for an address, whether it is subscribed or not. It is for the caller to nudge. */
   async insertOne(tx: Tx, content: NewContentRow, { address, key }: { address: string; key: string }, messageIdDomain: string): Promise<EmailRow> {
     const { eventId } = content;
-    await tx.emailContent.create({ data: storable(content) });
+    await tx.emailContent.create({ data: content });
     const [row] = await tx.$queryRaw<{ id: string }[]>`
       INSERT INTO emails (id, event_id, event_type, publisher_key_id, to_address, to_key, match_key, message_id, at_most_once, status, give_up_at, next_attempt_at, nudge_at)
       SELECT made.id, e.id, e.type, e.publisher_key_id, ${address}, ${key}, ${key}, '<' || made.id || '@' || ${messageIdDomain} || '>', ${AT_MOST_ONCE}, 'queued',
@@ -182,9 +181,23 @@ export class EmailsRepository {
   }
 }
 
-/** A template may cut a character in half, which would refuse all that is stored with it. */
-const storable = ({ subject, textBody, htmlBody, warnings, ...rest }: NewContentRow): NewContentRow =>
-  ({ ...rest, subject: subject.toWellFormed(), textBody: textBody.toWellFormed(), htmlBody: htmlBody.toWellFormed(), warnings: warnings.map((warning) => warning.toWellFormed()) });
+/** Characters of contents that one statement stores; usual ones have 5,000 each. */
+const STORED_AT_ONCE = 4_000_000;
+
+function portionsOf(contents: NewContentRow[]): NewContentRow[][] {
+  const portions: NewContentRow[][] = [];
+  let room = 0;
+  for (const content of contents) {
+    const size = content.textBody.length + content.htmlBody.length;
+    if (size > room) {
+      portions.push([]);
+      room = STORED_AT_ONCE;
+    }
+    portions.at(-1)!.push(content);
+    room -= size;
+  }
+  return portions;
+}
 
 const INSERT_CONTENTS = statement('insert-contents', (contents: string) => Prisma.sql`
   INSERT INTO email_contents (event_id, subject, text_body, html_body, reply_to, warnings)

@@ -29,7 +29,7 @@ export function encodeMailbox(name: string | null, address: string): string {
   return `${isPlain(phrase) ? mimeFuncs.quoteString(phrase) : encodeWords(phrase)} <${mailbox}>`;
 }
 
-const oneLine = (text: string): string => text.toWellFormed().replace(CONTROL_OR_BREAK, ' ').trim();
+const oneLine = (text: string): string => text.toWellFormed().replace(CONTROL_OR_BREAK, ' ').replace(/ {2,}/g, ' ').trim();
 const isPlain = (line: string): boolean => PRINTABLE_ASCII.test(line) && !line.includes('=?') && !UNFOLDABLE.test(line);
 
 /** B for scripts that Q would make three times as long. */

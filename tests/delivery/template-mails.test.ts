@@ -145,6 +145,14 @@ describe('a template that fails for one event', () => {
     expect(warnings).toEqual([[expect.stringMatching(/^The template failed/)], []]);
   });
 
+  test('or writes what no database keeps: the mails of all events that were matched together arrive', async () => {
+    await change({ htmlBody: String.raw`<p>{{ "\u0000" }}{{ AccountName }}</p>` });
+    const body = await mailroom.sdk.publishEvents({ body: { events: ['one', 'two'].map((AccountName) => buildEvent({ properties: { AccountName } })) } });
+    const html = [];
+    for (const { id } of body.items as { id: string }[]) html.push((await arrived(id)).mail.html);
+    expect(html).toEqual(['<p>one</p>', '<p>two</p>']);
+  });
+
   test('or needs all its time for each of many: the process goes on meanwhile', async () => {
     await change({ textBody: SLOW });
     let [longest, last] = [0, performance.now()];
