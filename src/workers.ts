@@ -56,7 +56,7 @@ export async function startWorkers(parts: WorkerParts): Promise<Workers> {
   });
   const sweeper = new Sweeper(sweepSteps(parts), logger);
 
-  const matching = new Grouping((jobs: MatchJob[]) => matchTogether(matcher, jobs), MATCH_BATCH, MATCHED_AT_ONCE, ({ eventIds }) => eventIds.length);
+  const matching = new Grouping((jobs: MatchJob[]) => matchTogether(matcher, jobs), { most: MATCH_BATCH, statements: MATCHED_AT_ONCE, sizeOf: ({ eventIds }) => eventIds.length });
   await queue.work(matchEvents, ({ eventIds }, signal) => matching.ask({ eventIds, signal }));
   await queue.work(deliverEmails, ({ emailIds }, signal) => deliverer.deliver(emailIds, signal));
   await queue.work(releaseDeferred, () => releaseAll(dueEmails));

@@ -25,7 +25,7 @@ export interface KeyHolder {
 }
 
 /** Requests whose keys are looked up by one statement; two such statements may be under way. */
-const [LOOKED_UP_TOGETHER, STATEMENTS] = [100, 2];
+const LOOKED_UP_TOGETHER = { most: 100, statements: 2, patienceMs: 5_000 };
 
 export class ApiKeysService {
   private readonly holders: Grouping<Buffer, KeyHolderRow | null>;
@@ -34,7 +34,7 @@ export class ApiKeysService {
     private readonly db: Database,
     private readonly keys: ApiKeysRepository,
   ) {
-    this.holders = new Grouping((hashes) => this.holdersOf(hashes), LOOKED_UP_TOGETHER, STATEMENTS);
+    this.holders = new Grouping((hashes) => this.holdersOf(hashes), LOOKED_UP_TOGETHER);
   }
 
   /** Who holds this key; null when nobody does. The database is asked each time: a key that was deleted is refused at once, in every process. */

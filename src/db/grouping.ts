@@ -1,7 +1,29 @@
 interface Asked<Item, Answer> {
   item: Item;
+  /** By the process' clock. */
+  at: number;
   resolve(answer: Answer): void;
   reject(error: unknown): void;
+}
+
+export interface GroupingLimits<Item> {
+  /** How much goes together; an item that is more goes alone. */
+  most: number;
+  /** Under way at a time; 1 if not given. */
+  statements?: number;
+  /** An item counts as one if it is not given. */
+  sizeOf?(item: Item): number;
+  /** Who has waited longer than so many milliseconds when a statement begins is told so; without it nobody is. */
+  patienceMs?: number;
+}
+
+/** The statements before it took so long that the database is taken for gone. */
+class WaitedTooLong extends Error {
+  readonly code = 'ETIMEDOUT';
+
+  constructor() {
+    super('The database answers too slowly.');
+  }
 }
 
 /**
@@ -11,24 +33,17 @@ interface Asked<Item, Answer> {
 export class Grouping<Item, Answer> {
   private readonly waiting: Asked<Item, Answer>[] = [];
   private running = 0;
+  private readonly limits: Required<GroupingLimits<Item>>;
 
-  /**
-   * @param run answers each item, in their order; when it rejects, all of them are rejected
-   * @param most how much goes together; an item that is more goes alone
-   * @param statements under way at a time
-   * @param sizeOf an item counts as one if it is not given
-   */
-  constructor(
-    private readonly run: (items: Item[]) => Promise<readonly Answer[]>,
-    private readonly most: number,
-    private readonly statements = 1,
-    private readonly sizeOf: (item: Item) => number = () => 1,
-  ) {}
+  /** @param run answers each item, in their order; when it rejects, all of them are rejected */
+  constructor(private readonly run: (items: Item[]) => Promise<readonly Answer[]>, limits: GroupingLimits<Item>) {
+    this.limits = { statements: 1, sizeOf: () => 1, patienceMs: Infinity, ...limits };
+  }
 
   ask(item: Item): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.waiting.push({ item, resolve, reject });
-      if (this.running < this.statements) this.start();
+      this.waiting.push({ item, at: performance.now(), resolve, reject });
+      if (this.running < this.limits.statements) this.start();
     });
   }
 
@@ -39,18 +54,26 @@ export class Grouping<Item, Answer> {
   }
 
   private async work(): Promise<void> {
-    while (this.waiting.length > 0) await this.answer(this.next());
+    for (let group = this.next(); group.length > 0; group = this.next()) await this.answer(group);
     this.running -= 1;
   }
 
   private next(): Asked<Item, Answer>[] {
+    this.dismiss();
     let [count, size] = [0, 0];
     for (const { item } of this.waiting) {
-      size += this.sizeOf(item);
-      if (count > 0 && size > this.most) break;
+      size += this.limits.sizeOf(item);
+      if (count > 0 && size > this.limits.most) break;
       count += 1;
     }
     return this.waiting.splice(0, count);
+  }
+
+  /** So that what waits while the database does not answer is bounded in time, and by that in number. */
+  private dismiss(): void {
+    const since = performance.now() - this.limits.patienceMs;
+    const first = this.waiting.findIndex(({ at }) => at >= since);
+    for (const { reject } of this.waiting.splice(0, first < 0 ? this.waiting.length : first)) reject(new WaitedTooLong());
   }
 
   private async answer(group: Asked<Item, Answer>[]): Promise<void> {

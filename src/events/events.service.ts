@@ -16,8 +16,10 @@ import { refuseInvalidEvents } from './validate.js';
 /** Tells the workers that these events wait. Never fails and never waits: the rows are durable, the sweeper finds what a nudge missed. */
 type Nudge = (eventIds: string[]) => void;
 
-/** Of requests that come at the same time, one statement stores so many events; two such statements may be under way. */
-const [STORED_TOGETHER, STATEMENTS] = [50, 2];
+/** An event of so many characters counts as another one. */
+const LARGE = 20_000;
+/** Of requests that come at the same time, one statement stores 50 events, or fewer when they are large; two such statements may be under way. */
+const STORED_TOGETHER = { most: 50, statements: 2, sizeOf: ({ properties }: NewEvent) => 1 + Math.floor(JSON.stringify(properties).length / LARGE), patienceMs: 5_000 };
 
 export class EventsService {
   private readonly arrivals: Grouping<NewEvent, EventRow>;
@@ -29,7 +31,7 @@ export class EventsService {
     private readonly idempotency: IdempotencyService,
     private readonly nudge: Nudge,
   ) {
-    this.arrivals = new Grouping((arrived) => events.insert(arrived), STORED_TOGETHER, STATEMENTS);
+    this.arrivals = new Grouping((arrived) => events.insert(arrived), STORED_TOGETHER);
   }
 
   async publish(actor: Actor, body: EventPublish, idempotencyKey: string | undefined): Promise<Answer<Event>> {

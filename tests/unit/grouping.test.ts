@@ -1,13 +1,16 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { Grouping } from '../../src/db/grouping.js';
 import { waitFor } from '../setup/wait.js';
 
+/** Until what is to happen at once has happened. */
+const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(() => setImmediate(resolve)); });
+
 /** A grouping whose statements end when they are told to. */
-function held({ most = 10, statements = 1, sizeOf }: { most?: number; statements?: number; sizeOf?: (item: string) => number } = {}) {
+function held({ most = 10, statements = 1, sizeOf, patienceMs }: { most?: number; statements?: number; sizeOf?: (item: string) => number; patienceMs?: number } = {}) {
   const runs: { items: string[]; end(): void; fail(error: Error): void }[] = [];
   const grouping = new Grouping<string, string>(
     (items) => new Promise((resolve, reject) => void runs.push({ items, end: () => resolve(items.map((item) => item.toUpperCase())), fail: reject })),
-    most, statements, sizeOf,
+    { most, statements, ...(sizeOf && { sizeOf }), ...(patienceMs && { patienceMs }) },
   );
   const started = (count: number) => waitFor(() => runs.length, (length) => length === count);
   return { grouping, runs, started };
@@ -62,6 +65,31 @@ describe('those who ask at the same time', () => {
     }
     expect(runs.map(({ items }) => items)).toEqual(groups);
     expect(await Promise.all(asked)).toEqual(['AAA', 'B', 'CC', 'D']);
+  });
+
+  test('do not wait for a database that does not answer: those who have waited too long are told when the next statement begins', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick'] });
+    try {
+      const { grouping, runs } = held({ patienceMs: 5_000 });
+      const first = grouping.ask('a');
+      await turn();
+      const late = grouping.ask('b').catch((error: { code: string }) => error.code);
+      jest.advanceTimersByTime(5_001);
+      const next = grouping.ask('c');
+      runs[0]!.end();
+      expect([await first, await late]).toEqual(['A', 'ETIMEDOUT']);
+      await turn();
+      expect(runs[1]!.items).toEqual(['c']);
+      runs[1]!.end();
+      expect(await next).toBe('C');
+      const again = grouping.ask('d');
+      await turn();
+      expect(runs[2]!.items).toEqual(['d']);
+      runs[2]!.end();
+      expect(await again).toBe('D');
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   test('fail together, and those after them do not', async () => {
