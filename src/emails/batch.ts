@@ -1,7 +1,7 @@
 import type { Transcript } from '../smtp/transcript.js';
 import type { ConnectionFacts } from '../smtp-session-logs/session-line.js';
 import type { Relay } from '../smtp-settings/relay.js';
-import type { ClaimedEmail, Started } from './delivery.repository.js';
+import type { ClaimedEmail, OpenEmails, Started } from './delivery.repository.js';
 import type { MessageSource } from './message-source.js';
 
 /** An e-mail of a batch; `begun` when its attempt has started already and goes on over another connection. */
@@ -14,8 +14,7 @@ export interface BatchFacts {
   relay: Relay;
   messages: MessageSource;
   signal: AbortSignal;
-  /** Ids of the e-mails whose end is not on record. */
-  open: Set<string>;
+  open: OpenEmails;
   /** The relay could not be reached: one connection tries. */
   isProbe: boolean;
 }
@@ -25,7 +24,7 @@ export class Batch implements BatchFacts {
   readonly relay: Relay;
   readonly messages: MessageSource;
   readonly signal: AbortSignal;
-  readonly open: Set<string>;
+  readonly open: OpenEmails;
   readonly isProbe: boolean;
   readonly waiting: BatchItem[];
   /** The last connection that was not made, for the log; null while all were. */

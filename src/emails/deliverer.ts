@@ -8,10 +8,10 @@ import type { ConnectionFacts } from '../smtp-session-logs/session-line.js';
 import type { SmtpSessionLog } from '../smtp-session-logs/smtp-session-log.js';
 import type { Relay } from '../smtp-settings/relay.js';
 import { acceptedOutcome, type Attempt, failedOutcome, isDiagnosed, type RetryPlan } from './attempt-outcome.js';
-import { Batch, type BatchItem } from './batch.js';
+import { Batch, type BatchFacts, type BatchItem } from './batch.js';
 import type { ContentMemory } from './content-memory.js';
 import { DELIVERY_BATCH } from './deliver-emails.job.js';
-import type { Claim, ClaimedEmail, DeliveryRepository, OutcomeMark, Started } from './delivery.repository.js';
+import type { Claim, ClaimedEmail, DeliveryRepository, OpenEmails, OutcomeMark, Started } from './delivery.repository.js';
 import type { EmailStatus } from './emails.contract.js';
 import { instant, type Leases } from './leases.js';
 import { Marks } from './marks.js';
@@ -53,29 +53,42 @@ export class Deliverer {
     const askedAt = instant();
     const claim = await deliveries.claim(emailIds, worker, DELIVERY_BATCH);
     if (claim.emails.length === 0) return;
-    const open = new Set(claim.emails.map(({ id }) => id));
+    const open: OpenEmails = new Map(claim.emails.map(({ id, status }) => [id, status]));
     try {
       await leases.hold(claim.leaseId, askedAt, () => this.work(claim, open, signal));
     } finally {
-      await deliveries.release(claim.leaseId, [...open]);
+      await deliveries.release(claim.leaseId, open);
     }
   }
 
-  /** @param open ids of the e-mails whose end is not on record: those that end are taken out */
-  private async work({ emails, leaseId, relayVersion, isUnreachable }: Claim, open: Set<string>, signal: AbortSignal): Promise<void> {
-    const { deliveries, relays, contents, health, sessionLog } = this.parts;
+  /** @param open is kept up: e-mails that end are taken out */
+  private async work(claim: Claim, open: OpenEmails, signal: AbortSignal): Promise<void> {
+    const { deliveries, relays, health } = this.parts;
+    const { leaseId, relayVersion, isUnreachable } = claim;
     const relay = await relays.relayOf(relayVersion);
     if (relay === null) {
       return deliveries.postpone(leaseId, POSTPONE_SECONDS, 'EMAIL_CLIENT_DISABLED', 'The e-mail client is disabled (serverAddress is null). Sending goes on when it is enabled.');
     }
     const standing = isUnreachable ? await health.standing(relay) : 'closed';
     if (standing === 'open') return deliveries.postponeUnreachable(leaseId, relay.version);
-    const messages = new MessageSource(await contents.contentsOf(emails.map(({ eventId }) => eventId), relay));
-    const batch = new Batch({ relay, messages, signal, open, isProbe: standing === 'probe' }, emails);
-    const results = await Promise.allSettled(Array.from({ length: batch.lanes }, () => this.lane(batch)));
-    await this.giveBack(batch);
-    if (batch.notConnected !== null) sessionLog.notConnected(batch.notConnected.facts, batch.notConnected.transcript);
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    try {
+      await this.send(claim, { relay, signal, open, isProbe: standing === 'probe' });
+    } catch (error) {
+      if (standing === 'probe') await this.advise(health.notTried(relay));
+      throw error;
+    }
+  }
+
+  private async send({ emails }: Claim, facts: Omit<BatchFacts, 'messages'>): Promise<void> {
+    const messages = new MessageSource(await this.parts.contents.contentsOf(emails.map(({ eventId }) => eventId), facts.relay));
+    const batch = new Batch({ ...facts, messages }, emails);
+    const lanes = Array.from({ length: batch.lanes }, () => this.lane(batch));
+    try {
+      await allEnded(lanes);
+    } finally {
+      await this.giveBack(batch);
+      if (batch.notConnected !== null) this.parts.sessionLog.notConnected(batch.notConnected.facts, batch.notConnected.transcript);
+    }
   }
 
   /** One connection's work: mail after mail, until nothing waits or the process is to end. */
@@ -84,6 +97,7 @@ export class Deliverer {
       const session = await this.connect(batch);
       if (session === null) return;
       try {
+        if (batch.isProbe) await this.parts.health.reached(batch.relay);
         await this.sendOver(session, batch);
       } finally {
         this.parts.sessions.release(session, batch.relay);
@@ -96,11 +110,9 @@ export class Deliverer {
    * reached: all that waits gets the last failure as its attempt, in one statement.
    */
   private async connect(batch: Batch): Promise<SmtpSession | null> {
-    const [startedAt, transcript, watch] = [new Date(), new Transcript(), this.watch(batch)];
+    const [begin, transcript, watch] = [beginning(), new Transcript(), this.watch(batch)];
     try {
-      const session = await this.parts.sessions.acquire(batch.relay, transcript, watch.signal);
-      if (batch.isProbe) await this.parts.health.reached(batch.relay);
-      return session;
+      return await this.parts.sessions.acquire(batch.relay, transcript, watch.signal);
     } catch (error) {
       if (watch.signal.aborted) {
         if (batch.isProbe) await this.parts.health.notTried(batch.relay);
@@ -108,11 +120,11 @@ export class Deliverer {
       }
       if (!(error instanceof SmtpFailure || error instanceof DnsFailure)) throw error;
       const failed = batch.laneLost();
-      const facts = connectionFacts(batch.relay, failed.length, startedAt, error);
+      const facts = connectionFacts(batch.relay, failed.length, begin, error);
       batch.notConnected = { facts, transcript };
       if (failed.length === 0) return null;
-      await this.parts.health.notConnected(batch.relay, error);
-      await this.failAll(failed, batch, facts, startedAt, error);
+      await this.advise(this.parts.health.notConnected(batch.relay, error));
+      await this.failAll(failed, batch, facts, begin.at, error);
       return null;
     } finally {
       watch.end();
@@ -144,44 +156,56 @@ export class Deliverer {
       const attempt = { ...common, email, tries: begun?.started.tries ?? email.tries + 1, number: begun?.started.attemptCount ?? null };
       return failedOutcome(attempt, error, this.parts.retries);
     });
-    await Promise.all(outcomes.map((outcome) => this.record(outcome, batch)));
+    await allEnded(outcomes.map((outcome) => this.record(outcome, batch)));
   }
 
   /** What waits and has begun cannot be given back as it is: its attempt ended with what went wrong. The rest the lease's release gives back. */
   private async giveBack(batch: Batch): Promise<void> {
     const begun = batch.takeAll().flatMap(({ email, begun: attempt }) => (attempt === null ? [] : [{ email, ...attempt }]));
-    const now = new Date();
-    await Promise.all(begun.map(({ email, started, error }) => this.record(failedOutcome(this.attemptOf(email, started, batch, null, now), error, this.parts.retries), batch)));
+    const now = beginning();
+    await allEnded(begun.map(({ email, started, error }) => this.record(failedOutcome(this.attemptOf(email, started, batch, null, now), error, this.parts.retries), batch)));
   }
 
-  /** Sends over one session as long as it is usable. The outcome of a mail is on record before the next one starts. */
+  /**
+   * Sends over one session as long as it is usable. The outcome of a mail is on record before the next one starts, and before this ends in whatever way:
+   * till then the lease is kept, or another worker would take the mail for one in doubt.
+   */
   private async sendOver(session: SmtpSession, batch: Batch): Promise<void> {
     let last: Promise<void> = Promise.resolve();
     let reused = this.parts.sessions.wasUsed(session);
-    for (let item = batch.waiting.shift(); item; item = batch.waiting.shift()) {
-      await this.parts.health.take(batch.relay, batch.signal);
-      if (batch.signal.aborted) {
-        batch.waiting.unshift(item);
-        break;
+    try {
+      for (let item = batch.waiting.shift(); item; item = batch.waiting.shift()) {
+        await this.parts.health.take(batch.relay, batch.signal);
+        if (batch.signal.aborted) {
+          batch.waiting.unshift(item);
+          break;
+        }
+        const [started] = await Promise.all([this.start(item, batch), last]);
+        if (started === null) continue;
+        const outcome = await this.attempt(session, item, started, batch, reused);
+        reused = true;
+        last = outcome === null ? Promise.resolve() : this.record(outcome, batch);
+        last.catch(() => undefined); // awaited with the next start, or below
+        if (!session.usable) break;
       }
-      const [started] = await Promise.all([item.begun?.started ?? this.marks.start({ id: item.email.id, leaseId: item.email.leaseId, forUser: item.email.forUser, relayVersion: batch.relay.version }), last]);
-      last = Promise.resolve();
-      if (started !== null) this.parts.health.told(batch.relay.version, started.slowIntervalMs);
-      if (started?.skipped) {
-        batch.open.delete(item.email.id);
-        continue;
-      }
-      if (started === null) {
-        if (!(await this.parts.deliveries.maySend(batch.relay.version))) batch.holdBack();
-        continue;
-      }
-      const outcome = await this.attempt(session, item, started, batch, reused);
-      reused = true;
-      if (outcome !== null) last = this.record(outcome, batch);
-      last.catch(() => undefined); // awaited with the next start, or below
-      if (!session.usable) break;
+    } finally {
+      await last;
     }
-    await last;
+  }
+
+  /** null: it must not be sent, or not now. */
+  private async start({ email: { id, leaseId, forUser }, begun }: BatchItem, batch: Batch): Promise<Started | null> {
+    const { deliveries, health } = this.parts;
+    const relayVersion = batch.relay.version;
+    const started = begun?.started ?? (await this.marks.start({ id, leaseId, forUser, relayVersion }));
+    if (started === null) {
+      if (!(await deliveries.maySend(relayVersion))) batch.holdBack();
+      return null;
+    }
+    health.told(relayVersion, started.slowIntervalMs);
+    if (!started.skipped) return started;
+    batch.open.delete(id);
+    return null;
   }
 
   /**
@@ -191,27 +215,28 @@ export class Deliverer {
   private async attempt(session: SmtpSession, item: BatchItem, started: Started, batch: Batch, reused: boolean): Promise<OutcomeMark | null> {
     const email = { ...item.email, to: started.to };
     const { relay, messages } = batch;
-    const startedAt = new Date();
+    const begin = beginning();
+    batch.open.set(email.id, null);
     let outcome: OutcomeMark;
     try {
       const accepted = await session.send({ from: relay.senderAddress, to: email.to, message: messages.messageFor(email) }, { onHandover: () => this.parts.leases.assertHeld(email.leaseId) });
-      outcome = acceptedOutcome(this.attemptOf(email, started, batch, session, startedAt), accepted, this.parts.sessions.takeFailures(session));
+      outcome = acceptedOutcome(this.attemptOf(email, started, batch, session, begin), accepted, this.parts.sessions.takeFailures(session));
     } catch (error) {
       if (reused && wasGone(error)) {
         batch.waiting.unshift({ email, begun: { started, error } });
         return null;
       }
-      await this.parts.health.failed(relay, error);
+      await this.advise(this.parts.health.failed(relay, error));
       if (!isDiagnosed(error)) this.parts.logger.error({ err: error, emailId: email.id }, 'an attempt failed unexpectedly');
-      outcome = failedOutcome(this.attemptOf(email, started, batch, session, startedAt), error, this.parts.retries);
+      outcome = failedOutcome(this.attemptOf(email, started, batch, session, begin), error, this.parts.retries);
     }
     this.log(outcome, email, relay, session);
     return outcome;
   }
 
-  private attemptOf(email: ClaimedEmail, { tries, attemptCount }: Started, { relay }: Batch, session: SmtpSession | null, startedAt: Date): Attempt {
+  private attemptOf(email: ClaimedEmail, { tries, attemptCount }: Started, { relay }: Batch, session: SmtpSession | null, begin: Beginning): Attempt {
     const { address = null, port = null } = session?.endpoint ?? {};
-    return { email, tries, number: attemptCount, startedAt, durationMs: Date.now() - startedAt.getTime(), worker: this.parts.worker, relayVersion: relay.version, address, port };
+    return { email, tries, number: attemptCount, startedAt: begin.at, durationMs: elapsedMs(begin), worker: this.parts.worker, relayVersion: relay.version, address, port };
   }
 
   private log(outcome: OutcomeMark, email: ClaimedEmail, relay: Relay, session: SmtpSession): void {
@@ -219,6 +244,11 @@ export class Deliverer {
     const facts = { ...outcome, relay: relay.serverAddress, from: relay.senderAddress, to: email.to, messageId: email.messageId, tls: session.tls?.protocol ?? null };
     this.parts.sessionLog.delivery(email.id, facts, transcript);
     transcript.reset();
+  }
+
+  /** What all workers are to know of the relay. No outcome depends on whether it could be told. */
+  private async advise(told: Promise<void>): Promise<void> {
+    await told.catch((error: unknown) => this.parts.logger.warn({ err: error }, 'how the relay does could not be recorded'));
   }
 
   private async record(outcome: OutcomeMark, { open }: Batch): Promise<void> {
@@ -230,11 +260,25 @@ export class Deliverer {
   }
 }
 
+interface Beginning {
+  at: Date;
+  /** By a clock that nobody sets. */
+  monotonic: number;
+}
+
+const beginning = (): Beginning => ({ at: new Date(), monotonic: performance.now() });
+const elapsedMs = ({ monotonic }: Beginning): number => Math.round(performance.now() - monotonic);
+
+/** Waits for all, whatever becomes of them; then it fails when one has. */
+async function allEnded(promises: Promise<unknown>[]): Promise<void> {
+  for (const result of await Promise.allSettled(promises)) if (result.status === 'rejected') throw result.reason;
+}
+
 /** Nothing of the mail had been answered, and nothing handed over. */
 const wasGone = (error: unknown): boolean => error instanceof SmtpFailure && error.code === 'CONNECTION_LOST' && error.stage === 'mailFrom' && error.reply === null && !error.messageHandedOver;
 
-function connectionFacts({ serverAddress, port }: Relay, emails: number, startedAt: Date, error: SmtpFailure | DnsFailure): ConnectionFacts {
+function connectionFacts({ serverAddress, port }: Relay, emails: number, begin: Beginning, error: SmtpFailure | DnsFailure): ConnectionFacts {
   const { code, message } = error;
   const address = error instanceof SmtpFailure ? error.address : null;
-  return { relay: serverAddress, address, port, emails, durationMs: Date.now() - startedAt.getTime(), code, message };
+  return { relay: serverAddress, address, port, emails, durationMs: elapsedMs(begin), code, message };
 }

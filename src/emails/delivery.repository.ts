@@ -33,6 +33,9 @@ export interface Claim {
   isUnreachable: boolean;
 }
 
+/** Ids of e-mails whose end is not on record, with the status that they were claimed with; null once their attempt has begun. */
+export type OpenEmails = Map<string, EmailStatus | null>;
+
 export interface EmailContent {
   eventId: string;
   subject: string;
@@ -77,6 +80,7 @@ export interface OutcomeMark {
 /** What became of a start. */
 export interface Started {
   id: string;
+  leaseId: string;
   /** True: it must not be sent, for the user is gone; nothing has begun. */
   skipped: boolean;
   /** The address, which is the user's as it is now when the e-mail is for a user. */
@@ -113,11 +117,11 @@ export class DeliveryRepository {
   }
 
   /**
-   * Ends a lease. Of `emailIds`, the e-mails whose end is not on record, those that were not started are due at once. An attempt whose end could not be
-   * recorded keeps the lease, which is over now: the sweeper takes it over.
+   * Ends a lease. What it still holds is due at once, as it was claimed: also when its start is on record, but its worker never heard of it. An attempt that
+   * had begun, and whose end could not be recorded, keeps the lease, which is over now: the sweeper takes it over.
    */
-  async release(leaseId: string, emailIds: string[]): Promise<void> {
-    await this.db.statements.rows(RELEASE(leaseId, emailIds));
+  async release(leaseId: string, open: OpenEmails): Promise<void> {
+    await this.db.statements.rows(RELEASE(leaseId, [...open.keys()], [...open.values()]));
   }
 
   /**

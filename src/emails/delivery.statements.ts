@@ -3,6 +3,7 @@ import { indexRange } from '../db/index-range.js';
 import { statement } from '../db/statements.js';
 import { CURRENT_RELAY, GATE_IS_OPEN, IS_TOLD, LEASE_SECONDS, PUT_OFF, UNREACHABLE } from './delivery-sql.js';
 import { SLOW_INTERVAL_MS } from './relay-states.repository.js';
+import type { EmailStatus } from './emails.contract.js';
 import { ADDRESSEES, NO_ADDRESSEES } from './subscribers.js';
 
 /** What is queued, by age, from the index: never past all that is sent. */
@@ -35,15 +36,21 @@ export const CONTENTS = statement('contents', (eventIds: string[]) => Prisma.sql
 export const RENEW = statement('renew-leases', (leaseIds: string[]) => Prisma.sql`
   UPDATE delivery_leases SET expires_at = now() + make_interval(secs => ${LEASE_SECONDS}) WHERE id = ANY(${leaseIds}::uuid[]) RETURNING id`);
 
-export const RELEASE = statement('release', (leaseId: string, emailIds: string[]) => Prisma.sql`
+/** A start that nobody heard of is taken back: `sending` says that the server may have the mail, and it cannot. */
+export const RELEASE = statement('release', (leaseId: string, emailIds: string[], claimedAs: (EmailStatus | null)[]) => Prisma.sql`
   WITH held AS (
-    SELECT id, status FROM emails WHERE id = ANY(${emailIds}::uuid[]) AND lease_id IS NOT DISTINCT FROM ${leaseId}::uuid FOR UPDATE
+    SELECT e.id, e.status = 'sending' AS started, e.status = 'sending' AND o.claimed_as IS NULL AS doubtful, o.claimed_as
+    FROM unnest(${emailIds}::uuid[], ${claimedAs}::email_status[]) AS o(id, claimed_as) JOIN emails e ON e.id = o.id
+    WHERE e.lease_id IS NOT DISTINCT FROM ${leaseId}::uuid FOR UPDATE OF e
   ), rest AS (
-    UPDATE emails e SET lease_id = NULL, nudge_at = now() FROM held WHERE e.id = held.id AND held.status <> 'sending'
+    UPDATE emails e SET lease_id = NULL, nudge_at = now(),
+      status = CASE WHEN held.started THEN held.claimed_as ELSE e.status END, next_attempt_at = CASE WHEN held.started THEN now() ELSE e.next_attempt_at END,
+      attempt_count = e.attempt_count - held.started::int, tries = e.tries - held.started::int
+    FROM held WHERE e.id = held.id AND NOT held.doubtful
   ), done AS (
-    DELETE FROM delivery_leases WHERE id = ${leaseId}::uuid AND NOT EXISTS (SELECT 1 FROM held WHERE status = 'sending')
+    DELETE FROM delivery_leases WHERE id = ${leaseId}::uuid AND NOT EXISTS (SELECT 1 FROM held WHERE doubtful)
   )
-  UPDATE delivery_leases SET expires_at = now() WHERE id = ${leaseId}::uuid AND EXISTS (SELECT 1 FROM held WHERE status = 'sending')`);
+  UPDATE delivery_leases SET expires_at = now() WHERE id = ${leaseId}::uuid AND EXISTS (SELECT 1 FROM held WHERE doubtful)`);
 
 /** The e-mails of users who moved away from an address that others still have. */
 const FORKED = Prisma.sql`
@@ -91,7 +98,7 @@ const mark = (addressees: Prisma.Sql) => (starts: string, outcomes: string): Pri
   FROM s JOIN delivery_leases l ON l.id = s."leaseId" AND l.expires_at > now() CROSS JOIN gate LEFT JOIN addressee a ON a.id = s.id
     LEFT JOIN relay_states r ON r.relay = s."relayVersion"
   WHERE e.id = s.id AND e.lease_id IS NOT DISTINCT FROM s."leaseId" AND e.status NOT IN ('sending', 'sent', 'failed', 'skipped', 'cancelled')
-  RETURNING e.id, a.code IS NOT NULL AS skipped, e.to_address AS "to", e.attempt_count AS "attemptCount", e.tries, ${SLOW_INTERVAL_MS} AS "slowIntervalMs"`;
+  RETURNING e.id, s."leaseId", a.code IS NOT NULL AS skipped, e.to_address AS "to", e.attempt_count AS "attemptCount", e.tries, ${SLOW_INTERVAL_MS} AS "slowIntervalMs"`;
 
 export const MARK = statement('mark', mark(Prisma.sql`addressee AS (${NO_ADDRESSEES})`));
 /** The same when some of the starts are for users. */

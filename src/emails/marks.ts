@@ -23,6 +23,8 @@ const FAILURES_WITH_TEXTS = 3;
 export class Marks {
   private starts: Pending<StartMark, Started | null>[] = [];
   private outcomes: Pending<OutcomeMark, void>[] = [];
+  /** Outcomes that are tried again: without others, which must not fail with them. */
+  private repeated: Pending<OutcomeMark, void>[] = [];
   /** Outcomes that could not be written, and wait for their next try together. */
   private postponed: Pending<OutcomeMark, void>[] = [];
   private running = false;
@@ -52,10 +54,11 @@ export class Marks {
   }
 
   private async flush(): Promise<void> {
-    while (this.starts.length > 0 || this.outcomes.length > 0) {
-      const [starts, outcomes] = [this.starts, this.outcomes];
-      [this.starts, this.outcomes] = [[], []];
-      await this.commit(starts, outcomes);
+    while (this.starts.length + this.outcomes.length + this.repeated.length > 0) {
+      const repeated = this.repeated.splice(0);
+      if (repeated.length > 0) await this.commit([], repeated);
+      const [starts, outcomes] = [this.starts.splice(0), this.outcomes.splice(0)];
+      if (starts.length + outcomes.length > 0) await this.commit(starts, outcomes);
     }
     this.running = false;
   }
@@ -63,8 +66,8 @@ export class Marks {
   private async commit(starts: Pending<StartMark, Started | null>[], outcomes: Pending<OutcomeMark, void>[]): Promise<void> {
     try {
       const started = await this.write(starts.map(({ mark }) => mark), outcomes.map(({ mark }) => mark));
-      const numbers = new Map(started.map((row) => [row.id, row]));
-      starts.forEach(({ mark, resolve }) => resolve(numbers.get(mark.id) ?? null));
+      const answers = new Map(started.map((row) => [keyOf(row), row]));
+      starts.forEach(({ mark, resolve }) => resolve(answers.get(keyOf(mark)) ?? null));
       outcomes.forEach(({ resolve }) => resolve());
     } catch (error) {
       starts.forEach(({ reject }) => reject(error));
@@ -83,9 +86,12 @@ export class Marks {
   }
 
   private retry(): void {
-    this.outcomes.push(...this.postponed.splice(0));
+    this.repeated.push(...this.postponed.splice(0));
     this.flushSoon();
   }
 }
+
+/** Two leases may ask for an e-mail at the same time, when one of them has lost it meanwhile. */
+const keyOf = ({ id, leaseId }: { id: string; leaseId: string }): string => `${id} ${leaseId}`;
 
 const withoutTexts = (mark: OutcomeMark): OutcomeMark => ({ ...mark, reply: null, message: null, hint: null, queueId: null, enhancedCode: null });

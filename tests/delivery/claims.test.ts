@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { DeliveryRepository } from '../../src/emails/delivery.repository.js';
+import { type Claim, DeliveryRepository } from '../../src/emails/delivery.repository.js';
+import { Marks } from '../../src/emails/marks.js';
 import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
 
 let mailroom: TestMailroom;
@@ -66,7 +67,7 @@ test('what is left when a lease ends is due at once; an attempt that is under wa
   const [sending, held, done] = claim.emails;
   await deliveries.mark([sending!, done!].map(({ id, leaseId }) => ({ id, leaseId, forUser: false, relayVersion: claim.relayVersion })), []);
   await deliveries.mark([], [{ ...OUTCOME, id: done!.id, leaseId: claim.leaseId, relayVersion: claim.relayVersion }]);
-  await deliveries.release(claim.leaseId, [sending!.id, held!.id]);
+  await deliveries.release(claim.leaseId, new Map([[sending!.id, null], [held!.id, 'queued']]));
   const rows = new Map((await prisma.email.findMany()).map((row) => [row.id, row]));
   expect(rows.get(sending!.id)).toMatchObject({ status: 'sending', leaseId: claim.leaseId });
   expect(rows.get(held!.id)).toMatchObject({ status: 'queued', leaseId: null });
@@ -74,6 +75,30 @@ test('what is left when a lease ends is due at once; an attempt that is under wa
   expect(rows.get(done!.id)).toMatchObject({ status: 'sent', leaseId: null });
   const [lease] = await prisma.deliveryLease.findMany({ where: { id: claim.leaseId } });
   expect(lease!.expiresAt.getTime()).toBeLessThanOrEqual(Date.now() + 1_000);
+});
+
+test.each(['queued', 'deferred', 'unconfirmed'] as const)('a start that nobody heard of is taken back when its lease ends: the mail is %s and due, as it was', async (status) => {
+  const { email } = mailroom.container.database.prisma;
+  const [id] = await waiting(1, status);
+  const before = await email.findUniqueOrThrow({ where: { id: id! } });
+  const { leaseId, relayVersion } = await deliveries.claim([id!], 'worker', 250);
+  await deliveries.mark([{ id: id!, leaseId, forUser: false, relayVersion }], []);
+  expect(await email.findUniqueOrThrow({ where: { id: id! } })).toMatchObject({ status: 'sending', attemptCount: 1, tries: 1 });
+  await deliveries.release(leaseId, new Map([[id!, status]]));
+  const { attemptCount, tries } = before;
+  expect(await email.findUniqueOrThrow({ where: { id: id! } })).toMatchObject({ status, attemptCount, tries, leaseId: null, nextAttemptAt: expect.any(Date) });
+  expect((await deliveries.claim([id!], 'worker', 250)).emails).toHaveLength(1);
+});
+
+test('of two leases that want to start the same e-mail in one statement, the one that lost it is told no', async () => {
+  const [id] = await waiting(1, 'unconfirmed');
+  const lost = await deliveries.claim([id!], 'worker', 250);
+  await mailroom.sdk.retryEmails({ body: { status: 'unconfirmed' } });
+  const holder = await deliveries.claim([id!], 'worker', 250);
+  expect([lost.emails.length, holder.emails.length]).toEqual([1, 1]);
+  const marks = new Marks((starts, outcomes) => deliveries.mark(starts, outcomes));
+  const startOf = ({ leaseId, relayVersion }: Claim) => marks.start({ id: id!, leaseId, forUser: false, relayVersion });
+  expect(await Promise.all([startOf(lost), startOf(holder)])).toEqual([null, expect.objectContaining({ id, leaseId: holder.leaseId })]);
 });
 
 test('a claim tells which relay its e-mails are for, and whether it could be reached', async () => {
