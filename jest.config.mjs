@@ -20,6 +20,6 @@ export default {
   setupFilesAfterEnv: ['<rootDir>/tests/contract/observe-tests.mjs'],
   globalSetup: '<rootDir>/tests/setup/global-setup.mjs',
   globalTeardown: '<rootDir>/tests/setup/global-teardown.mjs',
-  testTimeout: 30_000,
+  testTimeout: 120_000, // waits have deadlines of their own, which tell more
   maxWorkers: 3,
 };

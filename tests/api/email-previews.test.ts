@@ -154,16 +154,16 @@ test('a preview reads as the mail of a real event with the same properties', asy
   const properties = { AccountName: 'Jürgen & <Söhne>', AssetName: `db ${'long '.repeat(40)}`, ErrorMessage: 'first\r\nsecond' };
   await change({ textBody: '{{ AccountName }} on {{ AssetName }}\n\nError:   {{ ErrorMessage }}\n.\n.x', htmlBody: '<p>{{ AccountName }}</p>\n.\n<p>{{ ErrorMessage | newline_to_br }}</p>', replyTo: 'helpdesk@example.com' });
   const changed = await preview({ properties });
-  await publish({ properties });
-  await expectMailOf(changed);
+  const [before] = [sink.mails.length, await publish({ properties })];
+  await expectMailOf(changed, before);
   await mailroom.as().delete(TEMPLATE).expect(200);
   const eventId = await publish({ properties });
-  await expectMailOf(await preview({ eventId }));
+  await expectMailOf(await preview({ eventId }), before + 1);
 });
 
-/** The last mail. Its text ends where the preview's does, but for line ends. */
-async function expectMailOf({ subject, textBody, htmlBody, replyTo }: EmailPreview): Promise<void> {
-  const parsed = await simpleParser((await sink.waitForMails(sink.mails.length + 1)).at(-1)!.raw);
+/** The mail after so many. Its text ends where the preview's does, but for line ends. */
+async function expectMailOf({ subject, textBody, htmlBody, replyTo }: EmailPreview, before: number): Promise<void> {
+  const parsed = await simpleParser((await sink.waitForMails(before + 1))[before]!.raw);
   expect(parsed.subject).toBe(subject);
   expect(parsed.text?.trimEnd()).toBe(textBody.trimEnd());
   expect(parsed.html && parsed.html.trimEnd()).toBe(htmlBody.trimEnd());

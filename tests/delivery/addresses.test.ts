@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import type { EmailAttempt } from '../../openapi/client/src/index.js';
 import { Dns } from '../../src/dns/resolve.js';
 import { AddressMemory } from '../../src/emails/address-memory.js';
 import { RelayOpener } from '../../src/emails/relay-opener.js';
@@ -255,11 +256,11 @@ onLinux('deliveries', () => {
     mailroom.sdk.putSmtpSettings({ body: { serverAddress: 'mail.test', port, security: 'none', senderAddress: 'mailroom@example.com', ...overrides } });
   const publish = async (): Promise<string> => (await mailroom.sdk.publishEvent({ body: { type: 'PasswordCheckFailed' } })).id;
   const emailOf = async (eventId: string) => (await mailroom.sdk.listEmails({ query: { eventId } })).items[0] as { id: string; status: string } | undefined;
-  const attemptsAt = async (eventId: string, status: string): Promise<object[]> => {
+  const attemptsAt = async (eventId: string, status: string): Promise<EmailAttempt[]> => {
     const email = await waitFor(() => emailOf(eventId), (one) => one?.status === status, 25_000);
     return attemptsOf(email!.id);
   };
-  const attemptsOf = async (id: string): Promise<object[]> => (await mailroom.sdk.getEmail({ path: { id } })).attempts;
+  const attemptsOf = async (id: string): Promise<EmailAttempt[]> => (await mailroom.sdk.getEmail({ path: { id } })).attempts;
   const start = async (zone: Zone, env: Record<string, string> = {}): Promise<void> => {
     mailroom = await startMailroom({ env });
     closers.push(() => mailroom.close());
@@ -299,10 +300,9 @@ onLinux('deliveries', () => {
   test('a DNS server that hangs ends the attempt in time', async () => {
     await start({ 'mail.test': 'silence' });
     await settings(25);
-    const startedAt = Date.now();
     const [attempt] = await attemptsAt(await publish(), 'deferred');
     expect(attempt).toMatchObject({ stage: 'connect', code: 'DNS_TIMEOUT' });
-    expect(Date.now() - startedAt).toBeLessThan(20_000);
+    expect(attempt!.durationMs).toBeLessThan(15_000);
   });
 
   test.each([['DNS hangs', 'silence'], ['the server is silent', { A: ['127.0.0.2'] }]] as [string, Zone[string]][])('a stop does not wait for a connection when %s, and the mail is not lost', async (_name, entry) => {
@@ -316,14 +316,16 @@ onLinux('deliveries', () => {
     const { database } = mailroom.container;
     const left: object[] = [];
     const closeDatabase = database.close.bind(database);
+    let tookMs = Infinity;
     jest.spyOn(database, 'close').mockImplementation(async () => {
+      tookMs = Date.now() - startedAt;
       left.push(...(await database.prisma.email.findMany()), ...(await database.prisma.emailAttempt.findMany()));
       await closeDatabase();
     });
     const startedAt = Date.now();
     closers.pop();
     await mailroom.close();
-    expect(Date.now() - startedAt).toBeLessThan(3_500);
+    expect(tookMs).toBeLessThan(3_500);
     expect(left).toEqual([expect.objectContaining({ status: 'queued', attemptCount: 0, leaseId: null, nudgeAt: expect.any(Date) })]);
   });
 
@@ -335,8 +337,9 @@ onLinux('deliveries', () => {
     expect(attempt).toMatchObject({ stage: 'connect', code: 'SMTP_ADDRESS_DENIED', address: '169.254.169.254', outcome: 'deferred', hint: expect.stringContaining('MAILROOM_SMTP_DENY_NETWORKS') });
     await settings(25, { serverAddress: 'mapped.test' }); // releases the mail that waits
     const { id } = (await emailOf(event))!;
-    const [, mapped] = await waitFor(() => attemptsOf(id), ({ length }) => length === 2);
-    expect(mapped).toMatchObject({ code: 'SMTP_ADDRESS_DENIED', address: '::ffff:169.254.169.254' });
+    const mapped = { code: 'SMTP_ADDRESS_DENIED', address: '::ffff:169.254.169.254' };
+    const attempts = await waitFor(() => attemptsOf(id), (all) => all.some(({ address }) => address === mapped.address));
+    expect(attempts).toContainEqual(expect.objectContaining(mapped));
     for (const serverAddress of ['169.254.169.254', '[::ffff:169.254.169.254]', '[fe80::1]']) {
       await expect(settings(25, { serverAddress })).rejects.toMatchObject({ status: 400, code: 'SMTP_ADDRESS_DENIED', errors: [{ pointer: '/serverAddress' }] });
     }

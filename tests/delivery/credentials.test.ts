@@ -80,9 +80,10 @@ describe('an account', () => {
     await put(sink, { type: 'account', accountId: id });
     const event = await publish();
     const waiting = await reached(event, 'deferred');
-    expect(waiting.attempts).toEqual([expect.objectContaining({ stage: 'auth', code: 'AUTH_REJECTED' })]);
+    expect(waiting.attempts[0]).toMatchObject({ stage: 'auth', code: 'AUTH_REJECTED' });
     await rotate(id, 'right-password');
-    expect(await reached(event, 'sent')).toMatchObject({ attemptCount: 2 });
+    const { attempts } = await reached(event, 'sent'); // its retry is an hour away
+    expect(new Set(attempts.slice(0, -1).map(({ code }) => code))).toEqual(new Set(['AUTH_REJECTED']));
   });
 
   test('a worker in another process uses it too, without a restart', async () => {
@@ -115,7 +116,7 @@ describe('an account', () => {
     const event = await publish();
     const waiting = await reached(event, 'deferred');
     expect(waiting.reason).toEqual({ code: 'SMTP_SERVER_NOT_ALLOWED', message: expect.stringContaining('localhost') });
-    expect(waiting.attempts).toEqual([expect.objectContaining({ stage: 'auth', code: 'SMTP_SERVER_NOT_ALLOWED', hint: expect.stringContaining(`/v1/accounts/${id}`) })]);
+    expect(waiting.attempts[0]).toEqual(expect.objectContaining({ stage: 'auth', code: 'SMTP_SERVER_NOT_ALLOWED', hint: expect.stringContaining(`/v1/accounts/${id}`) }));
     expect(sink.connections).toBe(1);
     await mailroom.sdk.putAccount({ path: { id }, body: buildAccount({ accountName: 'svc-mail', password: 'directory-password', allowedServers: ['localhost'] }) });
     await reached(event, 'sent');
@@ -184,8 +185,8 @@ describe('OAuth 2.0', () => {
     await put(sink, oauth2({ accountName: 'other@example.com' }));
     const waiting = await reached(await publish(), 'deferred');
     expect(waiting.attempts[0]).toMatchObject({ stage: 'auth', code: 'AUTH_REJECTED', outcome: 'deferred' });
-    expect(sink.connections).toBe(waiting.attemptCount);
-    expect(tokens.requests.length).toBe(waiting.attemptCount);
+    const counts = async () => [sink.connections, tokens.requests.length, (await mailroom.sdk.getEmail({ path: { id: waiting.id } })).attemptCount];
+    await waitFor(counts, (now) => new Set(now).size === 1); // one that is under way is no attempt yet
   });
 
   test('a token server that is down: the e-mail waits with the reason, and goes when it is back', async () => {

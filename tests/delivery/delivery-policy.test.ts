@@ -52,8 +52,8 @@ test('nor is it sent again when its worker died in the middle', async () => {
   const { id: emailId } = await waitFor(() => email(id), (found) => found?.status === 'unconfirmed');
   const { database } = mailroom.container;
   const leaseId = '01900000-0000-7000-8000-000000000001';
-  await database.prisma.deliveryLease.create({ data: { id: leaseId, worker: 'a dead one', expiresAt: new Date(Date.now() - 1_000) } });
   await database.prisma.email.update({ where: { id: emailId }, data: { status: 'sending', leaseId, attemptCount: 2, tries: 1, attemptStartedAt: new Date(), nextAttemptAt: null, nudgeAt: null } });
+  await database.prisma.deliveryLease.create({ data: { id: leaseId, worker: 'a dead one', expiresAt: new Date(Date.now() - 1_000) } }); // last: a sweep takes it over at once
   await new DueEmailsRepository(database).takeOverExpired(50);
   expect(await waitFor(() => email(id), ({ status }) => status === 'unconfirmed')).toMatchObject({ nextAttemptAt: null, attemptCount: 2, reason: { code: 'WORKER_LOST', message: expect.stringContaining('not sent again') } });
 });

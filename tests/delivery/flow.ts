@@ -221,8 +221,11 @@ function deliveriesOf(mailroom: TestMailroom): Deliveries {
     publish: async (overrides = {}) => (await mailroom.sdk.publishEvent({ body: { type: 'TestConnectionFailed', ...overrides } })).id,
     emailOf,
     reached: async (eventId, status, deadlineMs) => {
-      const email = await waitFor(() => emailOf(eventId), (one) => one?.status === status, deadlineMs);
-      return mailroom.sdk.getEmail({ path: { id: email!.id } });
+      const whole = async () => {
+        const email = await emailOf(eventId);
+        return email && mailroom.sdk.getEmail({ path: { id: email.id } });
+      };
+      return (await waitFor(whole, (one) => one?.status === status, deadlineMs))!;
     },
   };
 }

@@ -181,7 +181,7 @@ describe('nudges', () => {
     await matcher.match([id]);
     const emails = await emailsOf(id);
     expect(emails).toHaveLength(12_000);
-    const later = emails.filter(({ nudgeAt }) => nudgeAt!.getTime() > Date.now() + 1_000).map((email) => email.id);
+    const later = emails.filter(({ nudgeAt, createdAt }) => nudgeAt!.getTime() > createdAt.getTime() + 1_000).map((email) => email.id);
     expect(later).toHaveLength(5_000);
     expect(nudged().sort()).toEqual(later.sort());
     expect(emails.every(({ nextAttemptAt }) => nextAttemptAt!.getTime() <= Date.now())).toBe(true);

@@ -119,7 +119,8 @@ describe('a delivery', () => {
     const emails = await publish('deferred');
     const rows = await loggedWith(server, 1);
     expect(emails).toHaveLength(200);
-    expect(rows.map(({ line }) => line)).toEqual([expect.stringMatching(`^not-connected relay=127\\.0\\.0\\.1 address=127\\.0\\.0\\.1:${server.port} emails=200 ms=\\d+ code=CONNECTION_REFUSED message="`)]);
+    expect(rows[0]!.line).toMatch(new RegExp(`^not-connected relay=127\\.0\\.0\\.1 address=127\\.0\\.0\\.1:${server.port} emails=200 ms=\\d+ code=CONNECTION_REFUSED message="`));
+    expect(rows.slice(1).every(({ line }) => line.includes(' emails=1 '))).toBe(true); // one connection that tried again since
     expect(rows[0]!.transcript).toMatch(/Connecting to 127\.0\.0\.1[^]*refused the connection/);
     expect(await mailroom.container.database.prisma.smtpSessionLog.count({ where: { subjectId: { in: emails.map(({ id }) => id) } } })).toBe(0);
   });
@@ -153,14 +154,18 @@ describe('a delivery', () => {
 });
 
 describe('sessions of more than two days ago', () => {
-  const insertOld = (count: number, age: string) => mailroom.container.database.prisma.$executeRaw`
+  /** Without a worker, which would purge them. */
+  let idle: TestMailroom;
+  beforeAll(async () => { idle = await startMailroom({ workers: false }); });
+  afterAll(() => idle.close());
+  const insertOld = (count: number, age: string) => idle.container.database.prisma.$executeRaw`
     INSERT INTO smtp_session_logs (id, at, kind, worker, line) SELECT uuid_v7(), now() - ${age}::interval, 'delivery', 'old', 'sent' FROM generate_series(1, ${count}::int)`;
-  const countOld = () => mailroom.container.database.prisma.smtpSessionLog.count({ where: { worker: 'old' } });
+  const countOld = () => idle.container.database.prisma.smtpSessionLog.count({ where: { worker: 'old' } });
 
   test('are purged in batches, also by several processes at once; younger ones stay', async () => {
     await insertOld(2_500, '2 days 1 second');
     await insertOld(7, '1 day 23 hours 59 minutes');
-    const logs = new SmtpSessionLogsService(new SmtpSessionLogsRepository(mailroom.container.database));
+    const logs = new SmtpSessionLogsService(new SmtpSessionLogsRepository(idle.container.database));
     expect(await logs.purge(1_000)).toBe(1_000);
     const [one, two] = await Promise.all([logs.purge(1_000), logs.purge(1_000)]);
     const rest = await logs.purge(1_000);
@@ -180,21 +185,20 @@ describe('sessions of more than two days ago', () => {
 });
 
 test('a page of the log ends where its transcripts grow too long, and pages leave nothing out', async () => {
-  const { prisma } = mailroom.container.database;
   const repository = new SmtpSessionLogsRepository(mailroom.container.database);
-  const at = new Date('2020-01-01T12:00:00.000Z');
+  const at = new Date('2120-01-01T12:00:00.000Z'); // not so old that a worker would purge it
   const transcript = 'x'.repeat(60_000);
   const rows = Array.from({ length: 200 }, (_, index) => ({ id: uuidv7(), at: new Date(at.getTime() + Math.floor(index / 50)), kind: 'test' as const, subjectId: null, worker: 'pages', line: `${index}`, transcript }));
   await repository.insert(rows);
   await repository.insert(rows); // as after an answer that was lost
   const pages: number[] = [];
   const seen: string[] = [];
-  const span = { from: at, until: new Date('2020-01-02T00:00:00.000Z') };
+  const span = { from: at, until: new Date('2120-01-02T00:00:00.000Z') };
   for await (const page of new SmtpSessionLogsService(repository).pages(span)) {
     pages.push(page.length);
     seen.push(...page.map(({ line }) => line));
   }
   expect(seen).toEqual(rows.map(({ line }) => line));
   expect(Math.max(...pages)).toBeLessThanOrEqual(71);
-  await prisma.smtpSessionLog.deleteMany({ where: { worker: 'pages' } });
+  await mailroom.container.database.prisma.smtpSessionLog.deleteMany({ where: { worker: 'pages' } });
 });

@@ -22,7 +22,7 @@ afterAll(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 }, 60_000);
 
-interface Email { status: string; attempts: { code: string | null; message: string | null; outcome: string; address: string | null }[] }
+interface Email { status: string; sentAt: string | null; attempts: { code: string | null; message: string | null; outcome: string; address: string | null }[] }
 
 /** A Mailroom with a DNS server of its own, whose mail goes to mail.test. */
 class World {
@@ -159,8 +159,8 @@ onLinux('relays that take all the time there is', () => {
   test.each([['greeting', 'sent no greeting in time'], ['handshake', 'did not complete the change to TLS in time']] as const)(
     'a %s that trickles a byte a second: the mail goes out over the next address within the limit, and later mail at once', async (kind, told) => {
       const { world, event, begun } = waiting[kind];
-      const { attempts: [attempt] } = await world.email(event, 'sent', LIMIT_MS + SLACK_MS);
-      expect(Date.now() - begun).toBeLessThan(LIMIT_MS + SLACK_MS);
+      const { attempts: [attempt], sentAt } = await world.email(event, 'sent', LIMIT_MS + SLACK_MS);
+      expect(Date.parse(sentAt!) - begun).toBeLessThan(LIMIT_MS + SLACK_MS);
       expect(attempt).toMatchObject({ outcome: 'sent', address: '127.0.0.1', message: expect.stringContaining(told) });
       await world.email(await world.publish(), 'sent', SLACK_MS);
     }, WHOLE_TEST_MS);

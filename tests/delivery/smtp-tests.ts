@@ -126,7 +126,7 @@ export function describeSmtpTests(name: string, openBackEnd: () => Promise<Queue
       const server = await sink();
       await mailroom.sdk.putSmtpSettings({ body: candidate(server.port) });
       const silent = await liar(lies.noGreeting);
-      const started = await mailroom.sdk.startSmtpTest({ body: { sendTo: 'a@example.com', timeoutSeconds: 2, settings: candidate(silent) } });
+      const started = await mailroom.sdk.startSmtpTest({ body: { sendTo: 'a@example.com', timeoutSeconds: 6, settings: candidate(silent) } });
       const status = () => mailroom.sdk.getSmtpTest({ path: { id: started.id } });
       await waitFor(status, (one) => one.status === 'running');
       const event = await mailroom.sdk.publishEvent({ body: { type: 'TestConnectionFailed' } });

@@ -13,15 +13,12 @@ let mailroom: TestMailroom;
 let sink: SmtpSink;
 let liar: ScriptedServer | undefined;
 /** Where nobody listens. */
-let closedPort: number;
+const CLOSED_PORT = 1;
 
 beforeAll(async () => {
   mailroom = await startMailroom({ env: { MAILROOM_RETRY_BASE_MS: '300' } });
   const refusals: Record<string, string> = { busy: '450 4.2.1 Mailbox busy', gone: '550 5.1.1 No such user' };
   sink = await startSmtpSink({ refuse: (address, command) => (command === 'RCPT' ? refusals[address.replace(/\d*@.*/, '')] : undefined) });
-  const closed = await startSmtpSink();
-  closedPort = closed.port;
-  await closed.close();
 });
 beforeEach(async () => {
   await mailroom.container.database.prisma.subscription.deleteMany();
@@ -56,7 +53,7 @@ const reached = async (eventId: string, ...statuses: EmailStatus[]): Promise<Ema
   waitFor(() => emailsOf(eventId), (emails) => emails.map(({ status }) => status).sort().join() === [...statuses].sort().join());
 /** An event whose e-mails wait, for the server cannot be reached. */
 const waiting = async (count = 1): Promise<{ id: string; emails: Email[] }> => {
-  await settings(closedPort);
+  await settings(CLOSED_PORT);
   const id = await publish();
   return { id, emails: await reached(id, ...Array<EmailStatus>(count).fill('deferred')) };
 };

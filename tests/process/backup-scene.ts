@@ -45,6 +45,7 @@ export async function makeScene(databaseUrl: string, queue: Record<string, strin
   await fillIn(api.as());
   await useRelay(api.as(), sink.port);
   await publishUntil(api.as(), TYPES.finished, 'failed', 'sent', 'sent');
+  await waitFor(() => sql(databaseUrl, `SELECT 1 FROM events WHERE type = 'EmailNotificationFailed' AND matched_at IS NOT NULL`), ({ length }) => length === 1);
   await useRelay(api.as(), silent.port, { maxConnections: 1 });
   await publishUntil(api.as(), TYPES.inTheMiddle, 'queued', 'queued', 'sending');
   await waitFor(() => silent.lines.some((line) => line.includes('Message-ID:')), Boolean);

@@ -71,7 +71,7 @@ else describe('an outage of Redis', () => {
 
   processTest('stopped while e-mails wait and are being sent: publishing goes on, readiness says so, and with an empty Redis everything is delivered, once', async () => {
     const redis = await useRedis();
-    const sink = await startSmtpSink({ delayMs: 100 });
+    const sink = await startSmtpSink({ delayMs: 300 });
     atEnd(() => sink.close());
     const mailroom = await startProcess(await environment(redis)).ready();
     await useRelay(mailroom.as(), sink.port, { maxConnections: 2 });
@@ -89,7 +89,7 @@ else describe('an outage of Redis', () => {
 
     await useRedis(redis.port);
     await waitFor(() => isReady(mailroom), ({ status }) => status === 200);
-    await allSent(mailroom.as(), events, 10, 40_000);
+    await allSent(mailroom.as(), events, 10, 60_000);
     expect([...copiesById(sink.mails).values()]).toEqual(Array<number>(100).fill(1));
   }, 90_000);
 

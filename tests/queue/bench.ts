@@ -76,7 +76,7 @@ export class QueueProcess {
 
   /** Waits until it works. */
   async ready(): Promise<void> {
-    await eventually(() => this.said.some(({ ready }) => ready) || (this.child.exitCode !== null && Promise.reject(new Error(this.stderr))));
+    await eventually(() => this.said.some(({ ready }) => ready) || (this.child.exitCode !== null && Promise.reject(new Error(this.stderr))), 60_000);
   }
 
   /** Resolves to its exit code. */
@@ -100,7 +100,7 @@ export const into = (ids: number[]) => ({ id }: { id: number }): Promise<void> =
 export const idle = (): Promise<void> => Promise.resolve();
 
 /** Waits until `check` is true, and fails after `ms`. */
-export async function eventually(check: () => unknown, ms = 10_000): Promise<void> {
+export async function eventually(check: () => unknown, ms = 30_000): Promise<void> {
   const deadline = Date.now() + ms;
   while (!(await check())) {
     if (Date.now() > deadline) throw new Error(`not within ${ms} ms: ${check.toString()}`);

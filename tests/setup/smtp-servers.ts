@@ -87,7 +87,7 @@ export async function startSmtpSink(options: SinkOptions = {}): Promise<SmtpSink
     host,
     mails,
     get connections() { return connections; },
-    waitForMails: (count, deadlineMs = 10_000) => waitFor(mails, count, watchers, deadlineMs),
+    waitForMails: (count, deadlineMs = 30_000) => waitFor(mails, count, watchers, deadlineMs),
     close: async () => {
       await handshakesEnded(server);
       await new Promise<void>((resolve) => { server.close(() => resolve()); });

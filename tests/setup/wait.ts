@@ -1,7 +1,7 @@
 const [LEAST_MS, MOST_MS] = [20, 250];
 
 /** Waits until `read` gives something that `isReached` accepts; fails with the last value when `deadlineMs` have passed. */
-export async function waitFor<T>(read: () => Promise<T> | T, isReached: (value: T) => boolean, deadlineMs = 15_000): Promise<T> {
+export async function waitFor<T>(read: () => Promise<T> | T, isReached: (value: T) => boolean, deadlineMs = 30_000): Promise<T> {
   const deadline = Date.now() + deadlineMs;
   for (;;) {
     const askedAt = performance.now();

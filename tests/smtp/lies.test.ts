@@ -94,7 +94,7 @@ describe('lies before a mail', () => {
 
   test.each([['EHLO', 'ehlo'], ['MAIL', 'mailFrom'], ['RCPT', 'rcptTo']] as const)('silence at %s', async (command, stage) => {
     const server = await scripted(async (peer) => { if (await honestUntil(peer, command)) await peer.closed; });
-    const session = open(server, { timeouts: timeouts({ commandMs: 100 }) });
+    const session = open(server, { timeouts: timeouts({ commandMs: 1_000 }) });
     const failure = await rejectionOf(session.then((opened) => opened.send(MAIL)), SmtpFailure);
     expect(failure).toMatchObject({ code: 'COMMAND_TIMEOUT', stage, timedOut: true });
   });
@@ -106,7 +106,7 @@ describe('lies about a mail', () => {
     ['silentAfterFinalDot', 'DATA_TIMEOUT'],
     ['closesInData', 'CONNECTION_LOST_AFTER_DATA'], // the small message was on its way with its dot: nobody can know
   ])('%s: unconfirmed', async (lie, code) => {
-    const session = await open(await scripted(lies[lie]), { timeouts: timeouts({ dataMs: 200 }) });
+    const session = await open(await scripted(lies[lie]), { timeouts: timeouts({ dataMs: lie === 'silentAfterFinalDot' ? 200 : 5_000 }) });
     const onHandover = jest.fn();
     const failure = await rejectionOf(session.send(MAIL, { onHandover }), SmtpFailure);
     expect(failure).toMatchObject({ code, stage: 'data', messageHandedOver: true, hint: expect.stringContaining('Message-ID') });
