@@ -3,6 +3,7 @@ import supertest, { type Response } from 'supertest';
 import { readConfig } from '../../src/config.js';
 import { type Container, createContainer } from '../../src/container.js';
 import { createLogger } from '../../src/logger.js';
+import { isDatabaseOutage } from '../../src/http/database-outage.js';
 import { KeyRing } from '../../src/secrets/key-ring.js';
 import { buildEvent } from '../factories/build-event.js';
 import { relayed, type TcpRelay } from '../setup/tcp-relay.js';
@@ -60,6 +61,16 @@ test('whoever waits for a database that fell silent is told 503 after 15 s; the 
   relay.speak();
   await waitFor(publish, ({ status }) => status === 202);
 }, 40_000);
+
+test('nobody waits for all those before it: of 3,000 that wait for a silent database each is told as soon as one is', async () => {
+  const asked = performance.now();
+  relay.silence();
+  const told = await Promise.all(Array.from({ length: 3_000 }, (_, n) => container.apiKeys.holderOf(`key ${n}`).catch((error: unknown) => isDatabaseOutage(error))));
+  expect(new Set(told)).toEqual(new Set([true]));
+  expect(performance.now() - asked).toBeLessThan(45_000); // one after the other they would take twice as long
+  relay.speak();
+  await waitFor(() => container.apiKeys.holderOf(KEY).catch(() => null), (holder) => holder !== null);
+});
 
 test('a request that needs the database is 503 and not "unknown key", and leaves nothing behind', async () => {
   const before = await container.database.prisma.event.count();
