@@ -32,7 +32,7 @@ export async function startWorkers(parts: WorkerParts): Promise<Workers> {
   const matcher = new Matcher(database, eventsRepository, emailTemplates, emails);
   const deliverer = new Deliverer({
     relays: new RelayMemory(() => smtpSettings.relay()),
-    contents: new ContentMemory((eventIds) => deliveries.contents(eventIds)),
+    contents: new ContentMemory((eventIds, bytes) => deliveries.contents(eventIds, bytes)),
     deliveries,
     leases,
     sessions,

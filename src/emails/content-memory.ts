@@ -22,28 +22,24 @@ export class ContentMemory {
   private readonly known = new Map<string, Remembered>();
   private size = 0;
 
-  constructor(private readonly read: (eventIds: string[]) => Promise<EmailContent[]>) {}
+  /** @param read answers the contents of the first of these events, as many as have so many bytes together, but one at least */
+  constructor(private readonly read: (eventIds: string[], bytes: number) => Promise<EmailContent[]>) {}
 
-  /** The contents of these events, by event. They stay with the caller, whatever is forgotten here meanwhile. */
-  async contentsOf(eventIds: Iterable<string>, relay: Relay): Promise<ReadonlyMap<string, LazyContent>> {
-    const contents = new Map<string, LazyContent>();
-    const missing: string[] = [];
-    for (const eventId of new Set(eventIds)) {
-      const known = this.recall(keyOf(eventId, relay));
-      if (known) contents.set(eventId, known);
-      else missing.push(eventId);
-    }
-    const read = missing.length === 0 ? [] : await this.read(missing);
-    for (const row of read) contents.set(row.eventId, this.remember(row, relay));
-    return contents;
-  }
-
-  private recall(key: string): LazyContent | undefined {
+  /** undefined: it is to be loaded. */
+  recall(eventId: string, relay: Relay): LazyContent | undefined {
+    const key = keyOf(eventId, relay);
     const remembered = this.known.get(key);
     if (remembered === undefined) return undefined;
     this.known.delete(key);
     this.known.set(key, remembered);
     return remembered.content;
+  }
+
+  /** Reads the content of the first event, and of those after it what is remembered together. It stays with the caller, whatever is forgotten here meanwhile. */
+  async load(eventIds: string[], relay: Relay): Promise<LazyContent | undefined> {
+    const rows = await this.read(eventIds, REMEMBERED);
+    const contents = new Map(rows.map((row) => [row.eventId, this.remember(row, relay)]));
+    return contents.get(eventIds[0]!);
   }
 
   private remember(row: EmailContent, relay: Relay): LazyContent {

@@ -9,13 +9,13 @@ import type { SmtpSessionLog } from '../smtp-session-logs/smtp-session-log.js';
 import type { Relay } from '../smtp-settings/relay.js';
 import { acceptedOutcome, type Attempt, failedOutcome, isDiagnosed, type RetryPlan } from './attempt-outcome.js';
 import { Batch, type BatchFacts, type BatchItem } from './batch.js';
-import type { ContentMemory } from './content-memory.js';
+import type { ContentMemory, LazyContent } from './content-memory.js';
 import { DELIVERY_BATCH } from './deliver-emails.job.js';
 import type { Claim, ClaimedEmail, DeliveryRepository, OpenEmails, OutcomeMark, Started } from './delivery.repository.js';
 import type { EmailStatus } from './emails.contract.js';
 import { instant, type Leases } from './leases.js';
 import { Marks } from './marks.js';
-import { MessageSource } from './message-source.js';
+import { MessageSource, messageOf } from './message-source.js';
 import type { RelayHealth } from './relay-health.js';
 import type { RelayMemory } from './relay-memory.js';
 import type { RelaySessions } from './relay-sessions.js';
@@ -80,8 +80,7 @@ export class Deliverer {
   }
 
   private async send({ emails }: Claim, facts: Omit<BatchFacts, 'messages'>): Promise<void> {
-    const messages = new MessageSource(await this.parts.contents.contentsOf(emails.map(({ eventId }) => eventId), facts.relay));
-    const batch = new Batch({ ...facts, messages }, emails);
+    const batch = new Batch({ ...facts, messages: new MessageSource(this.parts.contents, facts.relay, emails) }, emails);
     const lanes = Array.from({ length: batch.lanes }, () => this.lane(batch));
     try {
       await allEnded(lanes);
@@ -180,9 +179,9 @@ export class Deliverer {
           batch.waiting.unshift(item);
           break;
         }
-        const [started] = await Promise.all([this.start(item, batch), last]);
+        const [content, started] = await Promise.all([batch.messages.contentOf(item.email), this.start(item, batch), last]);
         if (started === null) continue;
-        const outcome = await this.attempt(session, item, started, batch, reused);
+        const outcome = await this.attempt(session, item, { started, content, reused }, batch);
         reused = true;
         last = outcome === null ? Promise.resolve() : this.record(outcome, batch);
         last.catch(() => undefined); // awaited with the next start, or below
@@ -212,14 +211,14 @@ export class Deliverer {
    * How the attempt ended. null: a connection that had been used before was gone when the mail began, as relays close them after some mails
    * or some time; the attempt goes on over another one, at last over a fresh one.
    */
-  private async attempt(session: SmtpSession, item: BatchItem, started: Started, batch: Batch, reused: boolean): Promise<OutcomeMark | null> {
+  private async attempt(session: SmtpSession, item: BatchItem, { started, content, reused }: Ready, batch: Batch): Promise<OutcomeMark | null> {
     const email = { ...item.email, to: started.to };
-    const { relay, messages } = batch;
+    const { relay } = batch;
     const begin = beginning();
     batch.open.set(email.id, null);
     let outcome: OutcomeMark;
     try {
-      const accepted = await session.send({ from: relay.senderAddress, to: email.to, message: messages.messageFor(email) }, { onHandover: () => this.parts.leases.assertHeld(email.leaseId) });
+      const accepted = await session.send({ from: relay.senderAddress, to: email.to, message: messageOf(email, content!) }, { onHandover: () => this.parts.leases.assertHeld(email.leaseId) });
       outcome = acceptedOutcome(this.attemptOf(email, started, batch, session, begin), accepted, this.parts.sessions.takeFailures(session));
     } catch (error) {
       if (reused && wasGone(error)) {
@@ -258,6 +257,15 @@ export class Deliverer {
     this.parts.attempted({ status, seconds: durationMs / 1_000 });
     this.parts.logger.debug({ emailId: id, status, code, address, ms: durationMs }, 'e-mail attempt');
   }
+}
+
+/** What an attempt begins with. */
+interface Ready {
+  started: Started;
+  /** undefined: it is gone, which is told as a fault of ours. */
+  content: LazyContent | undefined;
+  /** The connection has had another mail. */
+  reused: boolean;
 }
 
 interface Beginning {

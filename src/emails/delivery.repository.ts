@@ -106,8 +106,9 @@ export class DeliveryRepository {
     return { leaseId, emails: rows.sort(byAge), relayVersion, isUnreachable };
   }
 
-  contents(eventIds: string[]): Promise<EmailContent[]> {
-    return this.db.statements.rows(CONTENTS(eventIds));
+  /** Of the first of these events, as many as have so many bytes together, but one at least. */
+  contents(eventIds: string[], bytes: number): Promise<EmailContent[]> {
+    return this.db.statements.rows(CONTENTS(eventIds, bytes));
   }
 
   /** Answers those of the leases that nobody has taken over. */

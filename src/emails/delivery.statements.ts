@@ -29,9 +29,12 @@ export const CLAIM = statement('claim', (leaseId: string, emailIds: string[], wo
     e.status, e.tries, e.attempt_count AS "attemptCount", e.at_most_once AS "atMostOnce", (extract(epoch FROM e.give_up_at - now()) * 1000)::float8 AS "windowMs",
     current.version AS "relayVersion", EXISTS (SELECT 1 FROM relay_states r WHERE r.relay = current.version AND r.open_until IS NOT NULL) AS "isUnreachable"`);
 
-export const CONTENTS = statement('contents', (eventIds: string[]) => Prisma.sql`
+export const CONTENTS = statement('contents', (eventIds: string[], bytes: number) => Prisma.sql`
   SELECT event_id AS "eventId", subject, text_body AS "textBody", html_body AS "htmlBody", reply_to AS "replyTo"
-  FROM email_contents WHERE event_id = ANY(${eventIds}::uuid[])`);
+  FROM (
+    SELECT c.*, o.place, sum(octet_length(c.text_body) + octet_length(c.html_body)) OVER (ORDER BY o.place) AS bytes
+    FROM unnest(${eventIds}::uuid[]) WITH ORDINALITY AS o(event_id, place) JOIN email_contents c USING (event_id)
+  ) counted WHERE place = 1 OR bytes <= ${bytes}::bigint`);
 
 export const RENEW = statement('renew-leases', (leaseIds: string[]) => Prisma.sql`
   UPDATE delivery_leases SET expires_at = now() + make_interval(secs => ${LEASE_SECONDS}) WHERE id = ANY(${leaseIds}::uuid[]) RETURNING id`);

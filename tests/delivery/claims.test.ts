@@ -101,6 +101,19 @@ test('of two leases that want to start the same e-mail in one statement, the one
   expect(await Promise.all([startOf(lost), startOf(holder)])).toEqual([null, expect.objectContaining({ id, leaseId: holder.leaseId })]);
 });
 
+test('contents are read in the order that was asked for, as many as fit, but one at least', async () => {
+  const { prisma } = mailroom.container.database;
+  const ids = [3, 1, 2].map((n) => `01900000-0000-7000-8000-00000000000${n}`);
+  const SIZES = [200_000, 10, 100];
+  for (const [index, eventId] of ids.entries()) await prisma.emailContent.create({ data: { eventId, subject: 's', textBody: 'ä'.repeat(SIZES[index]! / 2), htmlBody: '', replyTo: null, warnings: [] } });
+  const read = async (bytes: number) => (await deliveries.contents(ids, bytes)).map(({ eventId }) => eventId);
+  expect(await read(1)).toEqual([ids[0]]);
+  expect(await read(200_010)).toEqual([ids[0], ids[1]]);
+  expect(await read(200_110)).toEqual(ids);
+  expect((await deliveries.contents([ids[1]!, '01900000-0000-7000-8000-000000000009'], 1)).map(({ textBody }) => textBody)).toEqual(['äääää']);
+  await prisma.emailContent.deleteMany();
+});
+
 test('a claim tells which relay its e-mails are for, and whether it could be reached', async () => {
   const { prisma } = mailroom.container.database;
   const [one] = await waiting(1);

@@ -1,6 +1,7 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { ContentMemory } from '../../src/emails/content-memory.js';
-import type { EmailContent } from '../../src/emails/delivery.repository.js';
+import type { ClaimedEmail, EmailContent } from '../../src/emails/delivery.repository.js';
+import { MessageSource } from '../../src/emails/message-source.js';
 import { RelayMemory } from '../../src/emails/relay-memory.js';
 import type { Relay } from '../../src/smtp-settings/relay.js';
 
@@ -49,42 +50,79 @@ describe('the contents', () => {
   const contentOf = (eventId: string, size = 10): EmailContent => ({ eventId, subject: `Subject ${eventId}`, textBody: 'x'.repeat(size), htmlBody: '<p></p>', replyTo: null });
 
   const memoryOf = (size?: number) => {
-    const read = jest.fn((ids: string[]) => Promise.resolve(ids.map((id) => contentOf(id, size))));
+    const read = jest.fn((ids: string[], _bytes: number) => Promise.resolve(ids.map((id) => contentOf(id, size))));
     return { read, memory: new ContentMemory(read) };
   };
 
+  const load = (memory: ContentMemory, eventId: string, relay = relayOf('1')) => memory.recall(eventId, relay) ?? memory.load([eventId], relay);
+
   test('of an event are read and composed once, for all batches', async () => {
     const { read, memory } = memoryOf();
-    const [first, second] = [await memory.contentsOf([ONE, ONE, TWO], relayOf('1')), await memory.contentsOf([TWO, ONE], relayOf('1'))];
-    expect(read.mock.calls).toEqual([[[ONE, TWO]]]);
-    expect([...second.keys()]).toEqual([TWO, ONE]);
-    expect(second.get(ONE)!()).toBe(first.get(ONE)!());
-    expect(first.get(TWO)!().bytes.toString()).toContain('Subject: Subject two');
+    const first = await memory.load([ONE, TWO], relayOf('1'));
+    expect(read.mock.calls).toEqual([[[ONE, TWO], 4 * 1024 * 1024]]);
+    expect(memory.recall(ONE, relayOf('1'))!()).toBe(first!());
+    expect(memory.recall(TWO, relayOf('1'))!().bytes.toString()).toContain('Subject: Subject two');
   });
 
   test('are composed anew for changed settings, which may name another sender', async () => {
     const { read, memory } = memoryOf();
-    const [before, after] = [await memory.contentsOf([ONE], relayOf('1', 'Before')), await memory.contentsOf([ONE], relayOf('2', 'After'))];
+    const [before, after] = [await load(memory, ONE, relayOf('1', 'Before')), await load(memory, ONE, relayOf('2', 'After'))];
     expect(read).toHaveBeenCalledTimes(2);
-    expect([before, after].map((contents) => /From: (.*)\r\n/.exec(contents.get(ONE)!().bytes.toString())![1])).toEqual(['"Before" <mailroom@example.com>', '"After" <mailroom@example.com>']);
+    expect([before, after].map((content) => /From: (.*)\r\n/.exec(content!().bytes.toString())![1])).toEqual(['"Before" <mailroom@example.com>', '"After" <mailroom@example.com>']);
   });
 
   test('are forgotten, the longest unused first, when they are many; who has them keeps them', async () => {
     const { read, memory } = memoryOf(1_500_000);
-    const kept = await memory.contentsOf(['a'], relayOf('1'));
-    await memory.contentsOf(['b'], relayOf('1'));
-    await memory.contentsOf(['a'], relayOf('1'));
-    await memory.contentsOf(['c'], relayOf('1')); // 4.5 MB: b goes
-    expect(read.mock.calls.flat(2)).toEqual(['a', 'b', 'c']);
-    await memory.contentsOf(['a', 'c'], relayOf('1'));
+    const kept = await load(memory, 'a');
+    for (const eventId of ['b', 'a', 'c']) await load(memory, eventId); // 4.5 MB: b goes
+    expect(read.mock.calls.map(([ids]) => ids)).toEqual([['a'], ['b'], ['c']]);
+    for (const eventId of ['a', 'c']) await load(memory, eventId);
     expect(read).toHaveBeenCalledTimes(3);
-    await memory.contentsOf(['b'], relayOf('1'));
+    await load(memory, 'b');
     expect(read).toHaveBeenCalledTimes(4);
-    expect(kept.get('a')!().bytes.length).toBeGreaterThan(1_500_000);
+    expect(kept!().bytes.length).toBeGreaterThan(1_500_000);
+  });
+});
+
+describe('the contents of a batch', () => {
+  const emailOf = (eventId: string) => ({ eventId }) as ClaimedEmail;
+  const EVENTS = ['a', 'b', 'b', 'c', 'd', 'e'];
+
+  /** Like the statement: what fits, but one at least. Who reads is seen, and waits for the others. */
+  function batchOf(size: number, missing: string[] = []) {
+    const read = jest.fn(async (ids: string[], bytes: number) => {
+      await new Promise((resolve) => { setImmediate(resolve); });
+      return ids.slice(0, Math.max(1, Math.floor(bytes / size))).filter((id) => !missing.includes(id)).map((eventId) => ({ eventId, subject: eventId, textBody: 'x'.repeat(size), htmlBody: '', replyTo: null }));
+    });
+    return { read, source: new MessageSource(new ContentMemory(read), relayOf('1'), EVENTS.map(emailOf)) };
+  }
+  const subjectsOf = async (source: MessageSource) => {
+    const contents = await Promise.all(EVENTS.map((eventId) => source.contentOf(emailOf(eventId))));
+    return contents.map((content) => content && /Subject: (.*)\r\n/.exec(content().bytes.toString())![1]);
+  };
+
+  test('are read once, however many connections want them', async () => {
+    const { read, source } = batchOf(10);
+    expect(await subjectsOf(source)).toEqual(EVENTS);
+    expect(read.mock.calls.map(([ids]) => ids)).toEqual([['a', 'b', 'c', 'd', 'e']]);
   });
 
-  test('of a batch are all there, also when they are more than what is remembered', async () => {
-    const { memory } = memoryOf(3_000_000);
-    expect([...(await memory.contentsOf(['a', 'b', 'c'], relayOf('1'))).keys()]).toEqual(['a', 'b', 'c']);
+  test('are read one after the other when they are large, and every connection gets its own', async () => {
+    const { read, source } = batchOf(3_000_000);
+    expect(await subjectsOf(source)).toEqual(EVENTS);
+    expect(Math.max(...read.mock.calls.map(([ids]) => ids.length))).toBe(5);
+    expect(read.mock.calls.length).toBeGreaterThanOrEqual(5);
+  });
+
+  test('that are gone are undefined, and keep nobody waiting', async () => {
+    const { source } = batchOf(10, ['b', 'e']);
+    expect(await subjectsOf(source)).toEqual(['a', undefined, undefined, 'c', 'd', undefined]);
+  });
+
+  test('that cannot be read fail for whoever read them; the next one tries again', async () => {
+    const { read, source } = batchOf(10);
+    read.mockRejectedValueOnce(new Error('gone'));
+    await expect(source.contentOf(emailOf('a'))).rejects.toThrow('gone');
+    expect((await source.contentOf(emailOf('a')))!().bytes.toString()).toContain('Subject: a');
   });
 });
