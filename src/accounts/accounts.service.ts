@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import { v7 as uuidv7 } from 'uuid';
 import { changeResource } from '../audit-log/change-resource.js';
 import type { Actor } from '../contract/actor.js';
 import { idSliceOf, type PageQuery, pageOf } from '../contract/page.js';
@@ -7,6 +6,7 @@ import type { Database, Tx } from '../db/client.js';
 import { invalid, MailroomError, notFound } from '../errors.js';
 import { type KeyRing, SecretError } from '../secrets/key-ring.js';
 import { parseServerAddress } from '../dns/server-address.js';
+import { newId } from '../ids.js';
 import { bindingOf } from './binding.js';
 import { dnsChanged, serverNotAllowed, unknownAccount, withoutPassword } from './account-refusal.js';
 import type { Account, AccountPage, AccountWrite } from './accounts.contract.js';
@@ -52,7 +52,7 @@ export class AccountsService {
 
   async create(actor: Actor, write: AccountWrite): Promise<VersionedAccount> {
     refuseInvalid(write);
-    const id = uuidv7();
+    const id = newId();
     const row = { id, ...dataOf(write, actor) };
     const data = { ...dataOf(write, actor), ...(await this.entered(row, write.password ?? null)) };
     return shown(await changeResource(this.db, actor, { type: TYPE, id, apply: (tx) => this.accounts.create(tx, id, data), describe }));

@@ -1,5 +1,4 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { v7 as uuidv7 } from 'uuid';
 import { changeResource, MAILROOM, recordChanges } from '../audit-log/change-resource.js';
 import type { Actor, Role } from '../contract/actor.js';
 import { etagOf, livingEtag } from '../contract/etag.js';
@@ -9,6 +8,7 @@ import { timeOf } from '../contract/time.js';
 import type { Database, Tx } from '../db/client.js';
 import { Grouping } from '../db/grouping.js';
 import { invalid, MailroomError, notFound } from '../errors.js';
+import { newId } from '../ids.js';
 import type { ApiKey, ApiKeyCreate, ApiKeyPage, ApiKeyWithSecret } from './api-keys.contract.js';
 import type { ApiKeyRow, ApiKeysRepository, KeyHolderRow, NewApiKey } from './api-keys.repository.js';
 
@@ -57,7 +57,7 @@ export class ApiKeysService {
     const expiry = timeOf('expiresAt', expiresAt ?? undefined, 'pointer') ?? null;
     if (expiry !== null && expiry <= new Date()) throw invalid('EXPIRY_PAST', '/expiresAt', 'must be in the future');
     const key = newKey();
-    const id = uuidv7();
+    const id = newId();
     const row = await changeResource(this.db, actor, {
       type: TYPE,
       id,
@@ -134,7 +134,7 @@ const hashOf = (key: string): Buffer => createHash('sha256').update(key).digest(
 
 function firstRow(key: string, origin: 'environment' | 'start'): NewApiKey {
   const name = origin === 'environment' ? 'MAILROOM_ADMIN_KEY' : 'First administrator';
-  return { id: uuidv7(), name, role: 'administrator', keyHash: new Uint8Array(hashOf(key)), origin, createdBy: MAILROOM.name, expiresAt: null };
+  return { id: newId(), name, role: 'administrator', keyHash: new Uint8Array(hashOf(key)), origin, createdBy: MAILROOM.name, expiresAt: null };
 }
 
 function refuseDeletion(row: ApiKeyRow, otherAdministrators: number): void {

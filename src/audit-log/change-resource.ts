@@ -1,8 +1,8 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { Actor } from '../contract/actor.js';
 import { etagOf } from '../contract/etag.js';
 import { type Preconditions, refuseStale } from '../contract/preconditions.js';
 import { type Database, Prisma, type Tx } from '../db/client.js';
+import { newId } from '../ids.js';
 import type { AuditedAction, AuditedType } from './audited-type.js';
 
 type Row = object | null;
@@ -85,5 +85,5 @@ async function record<Before extends Row, After extends Row>(tx: Tx, actor: Acto
 function entryOf({ name, keyId, remoteAddress, requestId }: Author, resourceType: AuditedType, { id, before, after }: RecordedChange): Prisma.AuditEntryCreateManyInput {
   const action: AuditedAction = before === null ? 'create' : after === null ? 'delete' : 'update';
   const values = { oldValue: before ?? Prisma.DbNull, newValue: after ?? Prisma.DbNull };
-  return { id: uuidv7(), actor: name, actorKeyId: keyId, remoteAddress, requestId, action, resourceType, resourceId: id, ...values };
+  return { id: newId(), actor: name, actorKeyId: keyId, remoteAddress, requestId, action, resourceType, resourceId: id, ...values };
 }

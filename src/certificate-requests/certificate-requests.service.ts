@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid';
 import { changeResource } from '../audit-log/change-resource.js';
 import type { Actor } from '../contract/actor.js';
 import { idSliceOf, type PageQuery, pageOf } from '../contract/page.js';
@@ -8,6 +7,7 @@ import { createCertificateRequest } from '../pki/certificate-request.js';
 import { encodeDistinguishedName, formatDistinguishedName } from '../pki/distinguished-name.js';
 import type { KeyRing } from '../secrets/key-ring.js';
 import { openPrivateKey, sealPrivateKey } from '../certificates/private-key.js';
+import { newId } from '../ids.js';
 import type { CertificateRequest, CertificateRequestCreate, CertificateRequestPage } from './certificate-requests.contract.js';
 import type { CertificateRequestRow, CertificateRequestsRepository } from './certificate-requests.repository.js';
 import { dnsNamesOf, ipAddressesOf, subjectOf } from './subject.js';
@@ -37,7 +37,7 @@ export class CertificateRequestsService {
   async create(actor: Actor, { subject, dnsNames = [], ipAddresses = [], keyType = 'rsa2048' }: CertificateRequestCreate): Promise<VersionedRequest> {
     const asked = { subject: subjectOf(subject), dnsNames: dnsNamesOf(dnsNames), ipAddresses: ipAddressesOf(ipAddresses), keyType };
     const { pem, privateKey, publicKeyDigest } = await createCertificateRequest(asked);
-    const id = uuidv7();
+    const id = newId();
     const row = {
       id,
       subject: formatDistinguishedName(new Uint8Array(encodeDistinguishedName(asked.subject))),

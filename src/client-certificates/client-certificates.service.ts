@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid';
 import { changeResource, recordUpdated } from '../audit-log/change-resource.js';
 import type { CertificateRequestsService } from '../certificate-requests/certificate-requests.service.js';
 import { refusalOf } from '../certificates/refusal.js';
@@ -11,6 +10,7 @@ import type { CertificateFile } from '../pki/certificate-file.js';
 import type { CertificateFileReader } from '../pki/certificate-file-reader.js';
 import type { KeyRing } from '../secrets/key-ring.js';
 import { sealPrivateKey } from '../certificates/private-key.js';
+import { newId } from '../ids.js';
 import type { TlsMaterialService } from '../tls-material/tls-material.service.js';
 import { type Candidate, candidateOf } from './candidate.js';
 import type { ClientCertificate, ClientCertificatePage } from './client-certificates.contract.js';
@@ -54,7 +54,7 @@ export class ClientCertificatesService {
    */
   async install(actor: Actor, bytes: Buffer, passphrase: string | null): Promise<VersionedCertificate & { created: boolean }> {
     const candidate = await candidateOf(await this.read(bytes, passphrase), (digests) => this.parts.requests.matching(digests));
-    const newId = uuidv7();
+    const id = newId();
     const row = await changeResource<ClientCertificateRow, ClientCertificateRow | null>(this.parts.database, actor, {
       type: TYPE,
       id: (stored) => stored.id,
@@ -62,11 +62,11 @@ export class ClientCertificatesService {
         await this.parts.material.lock(tx);
         return this.parts.certificates.findByThumbprint(tx, candidate.certificate.facts.thumbprintSha256);
       },
-      apply: (tx, before) => this.store(tx, actor, candidate, before?.id ?? newId, before !== null),
+      apply: (tx, before) => this.store(tx, actor, candidate, before?.id ?? id, before !== null),
       describe,
     });
     this.parts.changed();
-    return { ...(await this.shown(row)), created: row.id === newId };
+    return { ...(await this.shown(row)), created: row.id === id };
   }
 
   async activate(actor: Actor, id: string, ifMatch: string | undefined): Promise<VersionedCertificate> {

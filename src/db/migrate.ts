@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { v7 as uuidv7 } from 'uuid';
 import { StartError } from '../errors.js';
+import { newId } from '../ids.js';
 
 const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url));
 /** Any fixed number serves; all Mailroom processes of one database take the same lock. */
@@ -58,7 +58,7 @@ async function apply(client: pg.Client, { name, sql }: Migration): Promise<void>
     await client.query('BEGIN');
     await client.query(HISTORY);
     await client.query(sql);
-    await client.query('INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count) VALUES ($1, $2, $3, now(), 1)', [uuidv7(), checksum, name]);
+    await client.query('INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count) VALUES ($1, $2, $3, now(), 1)', [newId(), checksum, name]);
     await client.query('COMMIT');
   } catch (cause) {
     await client.query('ROLLBACK').catch(() => undefined); // the connection may be what failed

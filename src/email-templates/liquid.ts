@@ -86,13 +86,12 @@ const htmlEngine = createHtmlEngine();
 const engineOf = (part: TemplatePart): Liquid => (part === 'htmlBody' ? htmlEngine : textEngine);
 
 /** The same few templates are rendered for most events. Parsed, a character takes about a hundred bytes at most. */
-const parsedTemplates = new TemplateCache<Template[]>(1_000_000);
-const knownMacros = new TemplateCache<string[]>(1_000_000);
+const parsed = { html: new TemplateCache<Template[]>(1_000_000), text: new TemplateCache<Template[]>(1_000_000) };
+const known = { html: new TemplateCache<string[]>(1_000_000), text: new TemplateCache<string[]>(1_000_000) };
+const kindOf = (part: TemplatePart): 'html' | 'text' => (part === 'htmlBody' ? 'html' : 'text');
 
 /** Macros and tags of one part: to look through them takes time that grows with the square of their number. */
 const MAX_TAGS = 1_000;
-
-const keyOf = (source: string, part: TemplatePart): string => `${part === 'htmlBody' ? 'html' : 'text'}:${source}`;
 
 function parse(source: string, part: TemplatePart): Template[] {
   const tags = source.match(/\{[{%]/g)?.length ?? 0;
@@ -103,7 +102,7 @@ function parse(source: string, part: TemplatePart): Template[] {
 /** Parses a part of a template, or finds it already parsed. Throws a TemplateError. */
 function parsePart(source: string, part: TemplatePart): Template[] {
   try {
-    return parsedTemplates.get(keyOf(source, part), () => parse(source, part));
+    return parsed[kindOf(part)].get(source, () => parse(source, part));
   } catch (error) {
     throw toTemplateError(error, 'TEMPLATE_SYNTAX', part, source);
   }
@@ -125,5 +124,5 @@ export function renderPart(source: string, part: TemplatePart, values: Readonly<
 /** The names that a part of a template takes from outside, each once. Throws a TemplateError when it cannot be parsed. */
 export function macrosOf(source: string, part: TemplatePart): string[] {
   const templates = parsePart(source, part);
-  return knownMacros.get(keyOf(source, part), () => engineOf(part).globalVariablesSync(templates));
+  return known[kindOf(part)].get(source, () => engineOf(part).globalVariablesSync(templates));
 }

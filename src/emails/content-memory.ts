@@ -9,8 +9,9 @@ const REMEMBERED = 4 * 1024 * 1024;
 export type LazyContent = () => ComposedContent;
 
 interface Remembered {
-  content: LazyContent;
-  size: number;
+  row: EmailContent;
+  /** For the relay that was asked for last. */
+  composed: { version: string; content: LazyContent };
 }
 
 /**
@@ -18,7 +19,7 @@ interface Remembered {
  * composed depends on the relay's settings.
  */
 export class ContentMemory {
-  /** By relay version and event, in the order of their last use. */
+  /** By event, in the order of their last use. */
   private readonly known = new Map<string, Remembered>();
   private size = 0;
 
@@ -27,26 +28,25 @@ export class ContentMemory {
 
   /** undefined: it is to be loaded. */
   recall(eventId: string, relay: Relay): LazyContent | undefined {
-    const key = keyOf(eventId, relay);
-    const remembered = this.known.get(key);
+    const remembered = this.known.get(eventId);
     if (remembered === undefined) return undefined;
-    this.known.delete(key);
-    this.known.set(key, remembered);
-    return remembered.content;
+    this.known.delete(eventId);
+    this.known.set(eventId, remembered);
+    if (remembered.composed.version !== relay.version) remembered.composed = { version: relay.version, content: lazily(remembered.row, relay) };
+    return remembered.composed.content;
   }
 
-  /** Reads the content of the first event, and of those after it what is remembered together. It stays with the caller, whatever is forgotten here meanwhile. */
-  async load(eventIds: string[], relay: Relay): Promise<LazyContent | undefined> {
+  /** Reads the content of the first event, and of those after it what is remembered together. They stay with the caller, whatever is forgotten here meanwhile. */
+  async load(eventIds: string[], relay: Relay): Promise<Map<string, LazyContent>> {
     const rows = await this.read(eventIds, REMEMBERED);
-    const contents = new Map(rows.map((row) => [row.eventId, this.remember(row, relay)]));
-    return contents.get(eventIds[0]!);
+    return new Map(rows.map((row) => [row.eventId, this.remember(row, relay)]));
   }
 
   private remember(row: EmailContent, relay: Relay): LazyContent {
-    const [key, content, size] = [keyOf(row.eventId, relay), lazily(row, relay), row.textBody.length + row.htmlBody.length];
-    this.forget(key);
-    this.known.set(key, { content, size });
-    this.size += size;
+    const content = lazily(row, relay);
+    this.forget(row.eventId);
+    this.known.set(row.eventId, { row, composed: { version: relay.version, content } });
+    this.size += sizeOf(row);
     for (const oldest of this.known.keys()) {
       if (this.size <= REMEMBERED) break;
       this.forget(oldest);
@@ -54,13 +54,15 @@ export class ContentMemory {
     return content;
   }
 
-  private forget(key: string): void {
-    this.size -= this.known.get(key)?.size ?? 0;
-    this.known.delete(key);
+  private forget(eventId: string): void {
+    const remembered = this.known.get(eventId);
+    if (remembered === undefined) return;
+    this.size -= sizeOf(remembered.row);
+    this.known.delete(eventId);
   }
 }
 
-const keyOf = (eventId: string, { version }: Relay): string => `${version} ${eventId}`;
+const sizeOf = ({ textBody, htmlBody }: EmailContent): number => textBody.length + htmlBody.length;
 
 function lazily({ subject, textBody, htmlBody, replyTo }: EmailContent, { senderName, senderAddress }: Relay): LazyContent {
   let composed: ComposedContent | undefined;

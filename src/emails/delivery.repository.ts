@@ -1,5 +1,5 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../db/client.js';
+import { newId } from '../ids.js';
 import type { EmailStatus } from './emails.contract.js';
 import { CLAIM, CONTENTS, MARK, MARK_FOR_USERS, MAY_SEND, POSTPONE, POSTPONE_UNREACHABLE, RELEASE, RENEW } from './delivery.statements.js';
 
@@ -100,7 +100,7 @@ export class DeliveryRepository {
    * the oldest that are queued, up to `most` together: so what many small jobs are for costs no more than one large one, and the later jobs find it done.
    */
   async claim(emailIds: string[], worker: string, most: number): Promise<Claim> {
-    const leaseId = uuidv7();
+    const leaseId = newId();
     const rows = await this.db.statements.rows<ClaimedEmail & Pick<Claim, 'relayVersion' | 'isUnreachable'>>(CLAIM(leaseId, emailIds, worker, most));
     const { relayVersion = '', isUnreachable = false } = rows[0] ?? {};
     return { leaseId, emails: rows.sort(byAge), relayVersion, isUnreachable };

@@ -7,6 +7,8 @@ import type { ClaimedEmail } from './delivery.repository.js';
 export class MessageSource {
   /** In the order in which they will be wanted. */
   private readonly eventIds: string[];
+  /** What was read last: other batches may have it forgotten in the memory that all share. */
+  private read: ReadonlyMap<string, LazyContent> = new Map();
   private loading: Promise<unknown> | null = null;
 
   constructor(private readonly memory: ContentMemory, private readonly relay: Relay, emails: readonly ClaimedEmail[]) {
@@ -15,17 +17,22 @@ export class MessageSource {
 
   async contentOf({ eventId }: ClaimedEmail): Promise<LazyContent | undefined> {
     for (;;) {
-      const known = this.memory.recall(eventId, this.relay);
+      const known = this.read.get(eventId) ?? this.memory.recall(eventId, this.relay);
       if (known !== undefined) return known;
       if (this.loading === null) return this.load(eventId);
       await this.loading; // of another connection: it may bring this one too
     }
   }
 
-  private load(eventId: string): Promise<LazyContent | undefined> {
-    const loaded = this.memory.load(this.eventIds.slice(this.eventIds.indexOf(eventId)), this.relay);
-    this.loading = loaded.then(() => undefined, () => undefined).finally(() => { this.loading = null; });
-    return loaded;
+  private async load(eventId: string): Promise<LazyContent | undefined> {
+    const reading = this.memory.load(this.eventIds.slice(this.eventIds.indexOf(eventId)), this.relay);
+    this.loading = reading.catch(() => undefined);
+    try {
+      this.read = await reading;
+      return this.read.get(eventId);
+    } finally {
+      this.loading = null;
+    }
   }
 }
 

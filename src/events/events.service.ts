@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { Actor } from '../contract/actor.js';
 import { idSliceOf, pageOf } from '../contract/page.js';
 import type { Tx } from '../db/client.js';
@@ -9,6 +8,7 @@ import { notFound } from '../errors.js';
 import type { EventType } from '../event-types/event-type.js';
 import type { KnownEventTypes } from '../event-types/known-event-types.js';
 import { type Answer, claimOf, type IdempotencyService } from '../idempotency/idempotency.service.js';
+import { newId } from '../ids.js';
 import type { AcceptedEvents, Event, EventBatch, EventPage, EventPublish, EventQuery, PropertyValue } from './events.contract.js';
 import type { EventRow, EventsRepository, NewEvent } from './events.repository.js';
 import { refuseInvalidEvents } from './validate.js';
@@ -110,7 +110,7 @@ const MAILROOM = { name: 'Mailroom', keyId: '00000000-0000-0000-0000-00000000000
 const ownOnly = ({ role, keyId }: Actor): string | null => (role === 'publisher' ? keyId : null);
 
 function toNewEvent({ type, properties, objectId, occurredAt }: EventPublish, { name, keyId }: Pick<Actor, 'name' | 'keyId'>): NewEvent {
-  return { id: uuidv7(), type, properties: properties ?? {}, objectId: objectId ?? null, occurredAt: occurredAt ? new Date(occurredAt).toISOString() : null, publishedBy: name, publisherKeyId: keyId };
+  return { id: newId(), type, properties: properties ?? {}, objectId: objectId ?? null, occurredAt: occurredAt ? new Date(occurredAt).toISOString() : null, publishedBy: name, publisherKeyId: keyId };
 }
 
 function toEvent(row: EventRow, counts: EmailCounts | undefined): Event {

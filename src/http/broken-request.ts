@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { v7 as uuidv7 } from 'uuid';
 import type { Problem } from '../contract/problem.js';
+import { newId } from '../ids.js';
 
 type Cause = Error & { code?: string };
 type Told = Pick<Problem, 'status' | 'code' | 'title' | 'detail'>;
@@ -14,7 +14,7 @@ const BROKEN: Told = { status: 400, code: 'REQUEST_INVALID', title: 'The request
 export function answerBrokenRequest(error: Cause, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) return void socket.destroy();
   const told = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? TOO_LATE : error.code === 'HPE_HEADER_OVERFLOW' ? TOO_LARGE : BROKEN;
-  const body = JSON.stringify({ type: `urn:mailroom:problem:${told.code}`, ...told, instance: '', requestId: uuidv7() } satisfies Problem);
+  const body = JSON.stringify({ type: `urn:mailroom:problem:${told.code}`, ...told, instance: '', requestId: newId() } satisfies Problem);
   const head = [
     `HTTP/1.1 ${told.status} ${STATUS_CODES[told.status]}`, 'Content-Type: application/problem+json', `Content-Length: ${Buffer.byteLength(body)}`,
     'Cache-Control: no-store', 'X-Content-Type-Options: nosniff', 'Connection: close',

@@ -1,6 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
-import { v7 as uuidv7 } from 'uuid';
 import type { Actor } from '../contract/actor.js';
+import { newId } from '../ids.js';
 import type { Logger } from '../logger.js';
 
 /** What is told of each answered request. `route` is the path's pattern, never the path: ids would make endless series. */
@@ -19,7 +19,7 @@ export function requestLog(logger: Logger, answered: (request: AnsweredRequest) 
   return (req, res, next) => {
     const started = process.hrtime.bigint();
     const given = req.header('x-request-id');
-    const requestId = given !== undefined && REQUEST_ID.test(given) ? given : uuidv7();
+    const requestId = given !== undefined && REQUEST_ID.test(given) ? given : newId();
     res.locals['requestId'] = requestId;
     res.set('X-Request-Id', requestId);
     res.on('close', () => {

@@ -1,4 +1,4 @@
-import { v7 as uuidv7 } from 'uuid';
+import { newId } from '../ids.js';
 import type { Logger } from '../logger.js';
 import { LogBuffer } from './log-buffer.js';
 import { type ConnectionFacts, connectionLine, type DeliveryFacts, deliveryLine, storable, testLine } from './session-line.js';
@@ -53,7 +53,7 @@ export class SmtpSessionLog {
   }
 
   private add(kind: SessionLogRow['kind'], subjectId: string | null, line: string, transcript: string | null): void {
-    const row = { id: uuidv7(), at: new Date(), kind, subjectId, worker: this.worker, line, transcript: transcript === null ? null : storable(transcript, TRANSCRIPT_LIMIT) };
+    const row = { id: newId(), at: new Date(), kind, subjectId, worker: this.worker, line, transcript: transcript === null ? null : storable(transcript, TRANSCRIPT_LIMIT) };
     this.buffer.add(row, transcript !== null || kind === 'test');
   }
 }

@@ -1,8 +1,8 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { Actor } from '../contract/actor.js';
 import { idSliceOf, type PageQuery, pageOf } from '../contract/page.js';
 import { invalid, MailroomError, notFound } from '../errors.js';
 import { type Answer, claimOf, type IdempotencyService } from '../idempotency/idempotency.service.js';
+import { newId } from '../ids.js';
 import { checkMailbox } from '../smtp/mailbox-fault.js';
 import type { SmtpSettingsService } from '../smtp-settings/smtp-settings.service.js';
 import { changesOf } from './changes.js';
@@ -28,7 +28,7 @@ export class SmtpTestsService {
     const sealed = body.settings === undefined ? null : await this.settings.sealCandidate(body.settings, { senderAddress });
     if (sealed === null) await this.refuseDisabled();
     const candidate = (sealed?.candidate ?? null) as NewSmtpTest['candidate'];
-    const test = { id: uuidv7(), sendTo, senderAddress, timeoutSeconds, candidate, secretCiphertext: sealed?.secretCiphertext ?? null, requestedBy: actor.name };
+    const test = { id: newId(), sendTo, senderAddress, timeoutSeconds, candidate, secretCiphertext: sealed?.secretCiphertext ?? null, requestedBy: actor.name };
     const claim = claimOf(actor, 'startSmtpTest', idempotencyKey, body);
     const answer = await this.idempotency.once(claim, async (tx) => toSmtpTest(await this.tests.create(tx, test)));
     if (!answer.replayed) this.nudge(answer.response.id);

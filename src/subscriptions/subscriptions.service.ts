@@ -1,10 +1,10 @@
-import { v7 as uuidv7 } from 'uuid';
 import { changeResource, recordChanges } from '../audit-log/change-resource.js';
 import type { Actor } from '../contract/actor.js';
 import { idSliceOf, pageOf } from '../contract/page.js';
 import type { Database, Tx } from '../db/client.js';
 import { invalid, MailroomError, notFound } from '../errors.js';
 import type { KnownEventTypes } from '../event-types/known-event-types.js';
+import { newId } from '../ids.js';
 import { addressKey, checkMailbox } from '../smtp/mailbox-fault.js';
 import type { UsersService } from '../users/users.service.js';
 import { reasonsFor } from './explain.js';
@@ -47,7 +47,7 @@ export class SubscriptionsService {
 
   async create(actor: Actor, write: SubscriptionWrite): Promise<VersionedSubscription> {
     const data = dataOf(write, actor);
-    const id = uuidv7();
+    const id = newId();
     return shown(await changeResource(this.parts.database, actor, { type: TYPE, id, apply: (tx) => this.createIn(tx, id, data), describe }));
   }
 
@@ -95,7 +95,7 @@ export class SubscriptionsService {
       load: (tx) => this.parts.subscriptions.lockAlike(tx, data),
       apply: async (tx, alike) => {
         created = alike === null;
-        return alike ?? this.createIn(tx, uuidv7(), data);
+        return alike ?? this.createIn(tx, newId(), data);
       },
     });
     return { ...shown(row), created };

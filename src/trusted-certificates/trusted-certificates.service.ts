@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid';
 import { changeResource, recordChanges } from '../audit-log/change-resource.js';
 import { detailsOf } from '../certificates/present.js';
 import { refusal, refusalOf } from '../certificates/refusal.js';
@@ -6,6 +5,7 @@ import type { Actor } from '../contract/actor.js';
 import { idSliceOf, type PageQuery, pageOf } from '../contract/page.js';
 import type { Database, Tx } from '../db/client.js';
 import { MailroomError, notFound } from '../errors.js';
+import { newId } from '../ids.js';
 import type { CertificateFile, CertificateInFile } from '../pki/certificate-file.js';
 import type { CertificateFileReader } from '../pki/certificate-file-reader.js';
 import { PkiFault } from '../pki/pki-fault.js';
@@ -127,7 +127,7 @@ function faultOf({ facts: { subject, validTo, isCertificateAuthority, isSelfSign
   return { code: 'CERTIFICATE_EXPIRED', message: `The certificate ${subject} expired on ${validTo}, so nothing can be verified with it. Leave it out of the file.` };
 }
 
-const newRow = ({ pem, facts }: CertificateInFile, actor: Actor): NewTrustedCertificate => ({ id: uuidv7(), pem, facts, thumbprint: facts.thumbprintSha256, createdBy: actor.name });
+const newRow = ({ pem, facts }: CertificateInFile, actor: Actor): NewTrustedCertificate => ({ id: newId(), pem, facts, thumbprint: facts.thumbprintSha256, createdBy: actor.name });
 
 function found(row: TrustedCertificateRow | null, id: string): TrustedCertificateRow {
   if (row === null) throw notFound('trusted certificate', id);

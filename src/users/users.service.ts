@@ -1,9 +1,9 @@
-import { v7 as uuidv7 } from 'uuid';
 import { changeResource } from '../audit-log/change-resource.js';
 import type { Actor } from '../contract/actor.js';
 import { idSliceOf, pageOf } from '../contract/page.js';
 import type { Database, Tx } from '../db/client.js';
 import { invalid, notFound } from '../errors.js';
+import { newId } from '../ids.js';
 import { addressKey, checkMailbox } from '../smtp/mailbox-fault.js';
 import type { User, UserPage, UserQuery, UserWrite } from './users.contract.js';
 import type { UserData, UserRow, UsersRepository } from './users.repository.js';
@@ -40,7 +40,7 @@ export class UsersService {
 
   async create(actor: Actor, write: UserWrite): Promise<VersionedUser> {
     const data = dataOf(write, actor);
-    const id = uuidv7();
+    const id = newId();
     return shown(await changeResource(this.db, actor, { type: TYPE, id, apply: (tx) => this.users.create(tx, id, data), describe }));
   }
 

@@ -45,20 +45,21 @@ describe('the relay', () => {
   });
 });
 
+const contentOf = (eventId: string, size = 10): EmailContent => ({ eventId, subject: `Subject ${eventId}`, textBody: 'x'.repeat(size), htmlBody: '<p></p>', replyTo: null });
+
 describe('the contents', () => {
   const [ONE, TWO] = ['one', 'two'];
-  const contentOf = (eventId: string, size = 10): EmailContent => ({ eventId, subject: `Subject ${eventId}`, textBody: 'x'.repeat(size), htmlBody: '<p></p>', replyTo: null });
 
   const memoryOf = (size?: number) => {
     const read = jest.fn((ids: string[], _bytes: number) => Promise.resolve(ids.map((id) => contentOf(id, size))));
     return { read, memory: new ContentMemory(read) };
   };
 
-  const load = (memory: ContentMemory, eventId: string, relay = relayOf('1')) => memory.recall(eventId, relay) ?? memory.load([eventId], relay);
+  const load = async (memory: ContentMemory, eventId: string, relay = relayOf('1')) => memory.recall(eventId, relay) ?? (await memory.load([eventId], relay)).get(eventId);
 
   test('of an event are read and composed once, for all batches', async () => {
     const { read, memory } = memoryOf();
-    const first = await memory.load([ONE, TWO], relayOf('1'));
+    const first = (await memory.load([ONE, TWO], relayOf('1'))).get(ONE);
     expect(read.mock.calls).toEqual([[[ONE, TWO], 4 * 1024 * 1024]]);
     expect(memory.recall(ONE, relayOf('1'))!()).toBe(first!());
     expect(memory.recall(TWO, relayOf('1'))!().bytes.toString()).toContain('Subject: Subject two');
@@ -67,7 +68,7 @@ describe('the contents', () => {
   test('are composed anew for changed settings, which may name another sender', async () => {
     const { read, memory } = memoryOf();
     const [before, after] = [await load(memory, ONE, relayOf('1', 'Before')), await load(memory, ONE, relayOf('2', 'After'))];
-    expect(read).toHaveBeenCalledTimes(2);
+    expect(read).toHaveBeenCalledTimes(1);
     expect([before, after].map((content) => /From: (.*)\r\n/.exec(content!().bytes.toString())![1])).toEqual(['"Before" <mailroom@example.com>', '"After" <mailroom@example.com>']);
   });
 
@@ -112,6 +113,16 @@ describe('the contents of a batch', () => {
     expect(await subjectsOf(source)).toEqual(EVENTS);
     expect(Math.max(...read.mock.calls.map(([ids]) => ids.length))).toBe(5);
     expect(read.mock.calls.length).toBeGreaterThanOrEqual(5);
+  });
+
+  test('are read once also when other batches have them forgotten in the memory that all share', async () => {
+    const size = 500_000;
+    const read = jest.fn((ids: string[], bytes: number) => Promise.resolve(ids.slice(0, Math.floor(bytes / size)).map((id) => contentOf(id, size - 7))));
+    const memory = new ContentMemory(read);
+    const [one, other] = ['one', 'other'].map((name) => Array.from({ length: 6 }, (_, n) => emailOf(`${name} ${n}`)));
+    const [first, second] = [one!, other!].map((emails) => new MessageSource(memory, relayOf('1'), emails));
+    for (const [index, email] of one!.entries()) for (const content of [await first!.contentOf(email), await second!.contentOf(other![index]!)]) expect(content).toBeDefined();
+    expect(read).toHaveBeenCalledTimes(2);
   });
 
   test('that are gone are undefined, and keep nobody waiting', async () => {
