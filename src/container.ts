@@ -104,8 +104,8 @@ export interface ContainerOptions {
   logger: Logger;
 }
 
-/** Events that are published within this time share a job. */
-const COALESCE_MS = 3;
+/** Between two jobs of one process that name new events: under load each names many, and a job costs as much as to store some events. */
+const NUDGE_PAUSE_MS = 50;
 
 /** The one place where the parts are made. */
 export async function createContainer({ config, databaseUrl, keys, logger }: ContainerOptions): Promise<Container> {
@@ -114,7 +114,7 @@ export async function createContainer({ config, databaseUrl, keys, logger }: Con
   const backEnd = config.redisUrl === null ? { type: 'postgres' as const, url: databaseUrl } : { type: 'redis' as const, url: config.redisUrl };
   const queue = await createJobQueue({ backEnd, logger, prefix: `mailroom-${await new InstallationRepository(database).id()}` });
   const nudgeEmails = async (ids: string[]): Promise<void> => void (await queue.nudge(deliverEmails, batches(ids, DELIVERY_BATCH).map((emailIds) => ({ emailIds }))));
-  const nudges = new Coalescer<string>((eventIds) => queue.nudge(matchEvents, [{ eventIds }]), MATCH_BATCH, COALESCE_MS);
+  const nudges = new Coalescer<string>((eventIds) => queue.nudge(matchEvents, [{ eventIds }]), MATCH_BATCH, NUDGE_PAUSE_MS);
 
   const denyList = new DenyList(config.smtpDenyNetworks);
 

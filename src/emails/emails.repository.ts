@@ -1,7 +1,8 @@
 import { type Database, Prisma, type Tx } from '../db/client.js';
 import type { EmailAttemptModel, EmailModel } from '../db/generated/models.js';
 import { type Equality, indexRange } from '../db/index-range.js';
-import { statement } from '../db/statements.js';
+import { type Query, statement } from '../db/statements.js';
+import { textArray } from '../db/text-array.js';
 import type { Slice } from '../contract/page.js';
 import type { EmailCounts, EmailStatus } from './emails.contract.js';
 import { AT_MOST_ONCE, emailsForSubscribers, type Portion } from './making.js';
@@ -56,7 +57,7 @@ export class EmailsRepository {
 
   /** What is there already stays: an event is rendered once, also when its matching was interrupted. */
   async insertContents(contents: NewContentRow[]): Promise<void> {
-    for (const portion of portionsOf(contents)) await this.db.statements.rows(INSERT_CONTENTS(JSON.stringify(portion)));
+    for (const portion of portionsOf(contents)) await this.db.statements.rows(insertContents(portion));
   }
 
   /** Of those events that are not matched yet, oldest first: how many subscriptions ask for each, counted up to `limit`. */
@@ -199,11 +200,24 @@ function portionsOf(contents: NewContentRow[]): NewContentRow[][] {
   return portions;
 }
 
-const INSERT_CONTENTS = statement('insert-contents', (contents: string) => Prisma.sql`
+const INSERT_CONTENTS = statement('insert-contents', (eventIds: string[], subjects: Buffer, texts: Buffer, htmls: Buffer, replyTos: Buffer, warnings: Buffer) => Prisma.sql`
   INSERT INTO email_contents (event_id, subject, text_body, html_body, reply_to, warnings)
-  SELECT r."eventId", r.subject, r."textBody", r."htmlBody", r."replyTo", r.warnings
-  FROM jsonb_to_recordset(${contents}::jsonb) AS r("eventId" uuid, subject text, "textBody" text, "htmlBody" text, "replyTo" text, warnings text[])
+  SELECT event_id, subject, text_body, html_body, reply_to, CASE WHEN warnings IS NULL THEN '{}' ELSE ARRAY(SELECT jsonb_array_elements_text(warnings::jsonb)) END
+  FROM unnest(${eventIds}::uuid[], ${subjects}::text[], ${texts}::text[], ${htmls}::text[], ${replyTos}::text[], ${warnings}::text[])
+    AS r(event_id, subject, text_body, html_body, reply_to, warnings)
   ON CONFLICT DO NOTHING`);
+
+function insertContents(contents: readonly NewContentRow[]): Query {
+  const column = (of: (content: NewContentRow) => string | null): Buffer => textArray(contents.map(of));
+  return INSERT_CONTENTS(
+    contents.map(({ eventId }) => eventId),
+    column(({ subject }) => subject),
+    column(({ textBody }) => textBody),
+    column(({ htmlBody }) => htmlBody),
+    column(({ replyTo }) => replyTo),
+    column(({ warnings }) => (warnings.length === 0 ? null : JSON.stringify(warnings))),
+  );
+}
 
 const COLUMNS = Prisma.sql`
   e.id, e.event_id AS "eventId", e.event_type AS "eventType", e.subscription_id AS "subscriptionId", e.user_id AS "userId", e.at_most_once AS "atMostOnce", e.to_address AS "toAddress", e.to_key AS "toKey",

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as mimeFuncs from 'nodemailer/lib/mime-funcs';
-import * as quotedPrintable from 'nodemailer/lib/qp';
 import { encodeMailbox, encodeText, field } from './headers.js';
+import { quotedPrintable } from './quoted-printable.js';
 
 export interface ContentInput {
   fromName: string | null;
@@ -28,6 +28,7 @@ export interface Recipient {
   date: Date;
 }
 
+const CRLF = Buffer.from('\r\n');
 /** Fields that are ours to write, once. */
 const RESERVED = /^(from|to|cc|bcc|sender|reply-to|subject|date|message-id|mime-version|auto-submitted|content-.*)$/i;
 const FIELD_NAME = /^[A-Za-z0-9-]{1,76}$/;
@@ -41,7 +42,7 @@ const MESSAGE_ID = new RegExp(`^<?(${ID_PART}@(?:${ID_PART}|\\[[\\x21-\\x5a\\x5e
  * TypeError for a header field that is not ours to add.
  */
 export function composeContent(input: ContentInput): ComposedContent {
-  return { bytes: Buffer.from(`${sharedFields(input).join('\r\n')}\r\n${bodyOf(input)}`, 'utf8') };
+  return { bytes: Buffer.concat([Buffer.from(`${sharedFields(input).join('\r\n')}\r\n`), ...bodyOf(input)]) };
 }
 
 /** The message for one recipient. Cheap: three header fields in front of the shared part. */
@@ -71,24 +72,30 @@ function extraField(name: string, value: string): string {
 }
 
 /** RFC 2046 §5.1.1. */
-function bodyOf({ text, html }: ContentInput): string {
-  if (html === null) return textPart('text/plain', text);
-  const boundary = boundaryFor(text, html);
-  const parts = [textPart('text/plain', text), textPart('text/html', html)].map((part) => `--${boundary}\r\n${part}\r\n`);
-  return `Content-Type: multipart/alternative; boundary="${boundary}"\r\n\r\n${parts.join('')}--${boundary}--\r\n`;
+function bodyOf({ text, html }: ContentInput): Buffer[] {
+  const plain = textPart('text/plain', text);
+  if (html === null) return plain;
+  const parts = [plain, textPart('text/html', html)];
+  const boundary = boundaryFor(parts);
+  const delimited = parts.flatMap((part) => [Buffer.from(`--${boundary}\r\n`), ...part, CRLF]);
+  return [Buffer.from(`Content-Type: multipart/alternative; boundary="${boundary}"\r\n\r\n`), ...delimited, Buffer.from(`--${boundary}--\r\n`)];
 }
 
 /** Made from the content, so that a repeated delivery is the same to the byte; nobody can write a text that holds its own hash. `=_` is in no quoted-printable (RFC 2045 §6.7). */
-const boundaryFor = (text: string, html: string): string => `=_${createHash('sha256').update(`${text}\0${html}`).digest('hex').slice(0, 32)}`;
+function boundaryFor(parts: readonly Buffer[][]): string {
+  const hash = createHash('sha256');
+  for (const bytes of parts.flat()) hash.update(bytes);
+  return `=_${hash.digest('hex').slice(0, 32)}`;
+}
 
-/** RFC 2045 §6.7: lines of quoted-printable; text with longer ones is encoded too, as some servers break them. */
+/** Text with longer lines is encoded too, as some servers break them. */
 const LINE_LENGTH = 76;
 
-function textPart(type: string, content: string): string {
-  const text = content.toWellFormed().replace(/\r\n|\r|\n/g, '\r\n');
-  const isPlain = mimeFuncs.isPlainText(text) && !mimeFuncs.hasLongerLines(text, LINE_LENGTH);
-  const [encoding, body] = isPlain ? ['7bit', text] : ['quoted-printable', quotedPrintable.wrap(quotedPrintable.encode(text), LINE_LENGTH)];
-  return `Content-Type: ${type}; charset=utf-8\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n${body}`;
+/** The head of a part, and its body. */
+function textPart(type: string, content: string): Buffer[] {
+  const isPlain = mimeFuncs.isPlainText(content) && !mimeFuncs.hasLongerLines(content, LINE_LENGTH);
+  const [encoding, body] = isPlain ? ['7bit', Buffer.from(content.replace(/\r\n|\r|\n/g, '\r\n'))] : ['quoted-printable', quotedPrintable(content)];
+  return [Buffer.from(`Content-Type: ${type}; charset=utf-8\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n`), body];
 }
 
 function encodeMessageId(messageId: string): string {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { Coalescer } from '../../src/events/coalesce.js';
 import { waitFor } from '../setup/wait.js';
 
@@ -12,8 +12,10 @@ function recording(max: number, waitMs: number) {
 }
 
 describe('a coalescer', () => {
-  test('hands on together what came within its time, in order', async () => {
-    const { handed, coalescer } = recording(10, 20);
+  afterEach(() => void jest.useRealTimers());
+
+  test('hands on together what comes in one turn, in order, and does not keep what comes alone waiting', async () => {
+    const { handed, coalescer } = recording(10, NEVER_MS);
     coalescer.add([1]);
     coalescer.add([2, 3]);
     expect(handed).toEqual([]);
@@ -21,13 +23,19 @@ describe('a coalescer', () => {
     expect(handed).toEqual([[1, 2, 3]]);
   });
 
-  test('starts anew after that', async () => {
-    const { handed, coalescer } = recording(10, 1);
+  test('hands on together what comes before its time is over', () => {
+    jest.useFakeTimers();
+    const { handed, coalescer } = recording(10, 20);
     coalescer.add([1]);
-    await waitFor(() => handed.length, (count) => count === 1);
+    jest.advanceTimersByTime(5);
+    expect(handed).toEqual([[1]]);
     coalescer.add([2]);
-    await waitFor(() => handed.length, (count) => count === 2);
-    expect(handed).toEqual([[1], [2]]);
+    jest.advanceTimersByTime(5);
+    coalescer.add([3]);
+    jest.advanceTimersByTime(5);
+    expect(handed).toEqual([[1]]);
+    jest.advanceTimersByTime(10);
+    expect(handed).toEqual([[1], [2, 3]]);
   });
 
   test('does not wait when it is full, and never hands on more than its size', async () => {
