@@ -62,9 +62,7 @@ export class EmailsRepository {
 
   /** Of those events that are not matched yet, oldest first: how many subscriptions ask for each, counted up to `limit`. */
   async subscriptionCounts(eventIds: string[], limit: number): Promise<SubscriptionCount[]> {
-    return this.db.prisma.$queryRaw<SubscriptionCount[]>`
-      SELECT e.id AS "eventId", (SELECT count(*)::int FROM (${SUBSCRIPTIONS_OF_EVENT} LIMIT ${limit}) counted) AS count
-      FROM events e WHERE e.id = ANY(${eventIds}::uuid[]) AND e.matched_at IS NULL ORDER BY e.id`;
+    return this.db.statements.rows(SUBSCRIPTION_COUNTS(eventIds, limit));
   }
 
   /** Makes e-mails in one statement. */
@@ -199,6 +197,10 @@ function portionsOf(contents: NewContentRow[]): NewContentRow[][] {
   }
   return portions;
 }
+
+const SUBSCRIPTION_COUNTS = statement('subscription-counts', (eventIds: string[], limit: number) => Prisma.sql`
+  SELECT e.id AS "eventId", (SELECT count(*)::int FROM (${SUBSCRIPTIONS_OF_EVENT} LIMIT ${limit}::int) counted) AS count
+  FROM events e WHERE e.id = ANY(${eventIds}::uuid[]) AND e.matched_at IS NULL ORDER BY e.id`);
 
 const INSERT_CONTENTS = statement('insert-contents', (eventIds: string[], subjects: Buffer, texts: Buffer, htmls: Buffer, replyTos: Buffer, warnings: Buffer) => Prisma.sql`
   INSERT INTO email_contents (event_id, subject, text_body, html_body, reply_to, warnings)

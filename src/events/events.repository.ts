@@ -53,8 +53,7 @@ export class EventsRepository {
 
   /** Those of `ids` that nobody has matched yet. */
   unmatched(ids: string[]): Promise<UnmatchedEvent[]> {
-    return this.db.prisma.$queryRaw<UnmatchedEvent[]>`
-      SELECT id, type, properties, occurred_at AS "occurredAt" FROM events WHERE id = ANY(${ids}::uuid[]) AND matched_at IS NULL`;
+    return this.db.statements.rows(UNMATCHED(ids));
   }
 
   /** Those of `ids` that nobody has matched yet and nobody else is matching. */
@@ -119,6 +118,9 @@ const idOfMinuteAgo = (): string => uuidv7({ msecs: Date.now() - 180_000 });
 const COLUMNS = Prisma.sql`
   id, type, properties, object_id AS "objectId", occurred_at AS "occurredAt", accepted_at AS "acceptedAt", published_by AS "publishedBy",
   publisher_key_id AS "publisherKeyId", client_enabled AS "clientEnabled", is_test AS "isTest", matched_at AS "matchedAt", nudge_at AS "nudgeAt"`;
+
+const UNMATCHED = statement('unmatched-events', (ids: string[]) => Prisma.sql`
+  SELECT id, type, properties, occurred_at AS "occurredAt" FROM events WHERE id = ANY(${ids}::uuid[]) AND matched_at IS NULL`);
 
 const INSERT = statement('insert-events', (events: string, isTest: boolean) => Prisma.sql`
   INSERT INTO events (id, type, properties, object_id, occurred_at, published_by, publisher_key_id, client_enabled, is_test, matched_at, nudge_at)

@@ -19,8 +19,11 @@ import { repairValidation } from './repair-validation.js';
 import { soundHead } from './request-head.js';
 import { requestLog } from './request-log.js';
 import { protectiveHeaders } from './protective-headers.js';
+import { ResourceRouters } from './resource-routers.js';
 import { wellFormedBody, wellFormedUrl } from './well-formed.js';
 
+/** Of all operations' paths. */
+const BASE = '/v1';
 const CONTRACT = fileURLToPath(new URL('../../openapi/openapi.json', import.meta.url));
 
 /** What both roles serve. */
@@ -43,14 +46,16 @@ export function createApp(parts: AppParts): Express {
   const contract = JSON.parse(readFileSync(CONTRACT, 'utf8')) as JsonObject;
   const app = bareApp(parts);
   app.locals['parts'] = parts;
-  if (parts.corsOrigins.length > 0) app.use(['/v1', '/openapi.json'], crossOrigin(parts.corsOrigins));
+  if (parts.corsOrigins.length > 0) app.use([BASE, '/openapi.json'], crossOrigin(parts.corsOrigins));
   app.use(wellFormedUrl);
   serveContract(app, contract);
-  app.use('/v1', noStore);
-  refuseOtherMethods(app, '/v1', contract['paths'] as Parameters<typeof refuseOtherMethods>[2]);
+  app.use(BASE, noStore);
+  refuseOtherMethods(app, BASE, contract['paths'] as Parameters<typeof refuseOtherMethods>[2]);
   // Nothing of a body is read for callers without a key.
-  app.use('/v1', identify(parts, new ClientLimits(parts.rateLimit)), preconditions, onlyKnownType, notFarTooLarge, readJson, wellFormedBody);
-  RegisterRoutes(app, { multer: uploads });
+  app.use(BASE, identify(parts, new ClientLimits(parts.rateLimit)), preconditions, onlyKnownType, notFarTooLarge, readJson, wellFormedBody);
+  const operations = new ResourceRouters(BASE);
+  RegisterRoutes(operations.registry, { multer: uploads });
+  app.use(operations.handle);
   return closed(app, parts);
 }
 

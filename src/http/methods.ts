@@ -1,6 +1,7 @@
 import type { Express, NextFunction, Request, RequestHandler, Response } from 'express';
 import { notFoundHandler } from './problem-handler.js';
 import { MethodNotAllowed } from './fault.js';
+import { ResourceRouters } from './resource-routers.js';
 
 /** An operation of the contract, as far as requests are judged by it. */
 interface Operation {
@@ -16,15 +17,18 @@ type Operations = Record<string, Operation>;
  * @param paths the contract's: `{id}` stands for any segment
  */
 export function refuseOtherMethods(app: Express, base: string, paths: Record<string, Operations>): void {
+  const routers = new ResourceRouters(base);
+  const { registry } = routers;
   const patternsLast = Object.entries(paths).sort(([one], [other]) => Number(one.includes('{')) - Number(other.includes('{')));
   for (const [path, operations] of patternsLast) {
     const methods = Object.keys(operations).flatMap((method) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]));
-    app.all(`${base}${path.replace(/\{(\w+)\}/g, ':$1')}`, (req, res, next) => {
+    registry.all(`${base}${path.replace(/\{(\w+)\}/g, ':$1')}`, (req, res, next) => {
       if (operationOf(res) !== undefined) return next();
       res.locals['operation'] = operations[req.method === 'HEAD' ? 'get' : req.method.toLowerCase()];
       judge(methods, req, res, next);
     });
   }
+  app.use(routers.handle);
   app.use(base, (req, res, next) => (operationOf(res) === undefined ? notFoundHandler(req, res, next) : next()));
 }
 

@@ -26,14 +26,14 @@ export function quotedPrintable(text: string): Buffer {
       encoded[end++] = byte;
       at += 1;
     } else if (isLineEnd(byte)) {
-      at += byte === CR && bytes[at + 1] === LF && at + 1 < length ? 2 : 1;
+      at = behindLineEnd(bytes, at);
       encoded[end] = CR;
       encoded[end + 1] = LF;
       line = gap = end += 2;
     } else {
       const next = endOfCharacter(bytes, at);
       const isLast = isLineEnd(bytes[next]!);
-      const isLiteral = PLAIN[byte] === 1 || ((byte === SPACE || byte === TAB) && !isLast);
+      const isLiteral = PLAIN[byte] === 1 || (isBlank(byte) && !isLast);
       const width = isLiteral ? 1 : 3 * (next - at);
       if (end - line + width > (isLast ? LINE_LENGTH : LINE_LENGTH - 1)) {
         line = gap = breakSoftly(encoded, gap - line >= SPACE_FROM ? gap : end, end);
@@ -56,6 +56,8 @@ function withFinalLineFeed(text: string): Buffer {
 }
 
 const isLineEnd = (byte: number): boolean => byte === LF || byte === CR;
+const isBlank = (byte: number): boolean => byte === SPACE || byte === TAB;
+const behindLineEnd = (bytes: Buffer, at: number): number => at + (bytes[at] === CR && bytes[at + 1] === LF ? 2 : 1);
 
 function endOfCharacter(bytes: Buffer, at: number): number {
   let next = at + 1;

@@ -2,6 +2,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Prisma } from '../../src/db/client.js';
 import { statement, Statements } from '../../src/db/statements.js';
+import { textArray } from '../../src/db/text-array.js';
 import { isDatabaseOutage } from '../../src/http/database-outage.js';
 import { createLogger } from '../../src/logger.js';
 import { createTestDatabase, type TestDatabase } from '../setup/database.js';
@@ -34,6 +35,25 @@ describe('a statement', () => {
     expect(settings.map(({ setting }) => setting)).toEqual(['off', 'off', 'off', 'force_generic_plan']);
     const plan = await statements.rows<{ 'QUERY PLAN': string }>(statement('test-plan', () => Prisma.sql`EXPLAIN SELECT status FROM emails WHERE id = '00000000-0000-0000-0000-000000000000'`)());
     expect(plan[0]!['QUERY PLAN']).toContain('emails_pkey');
+  });
+});
+
+describe('an array of texts in binary', () => {
+  const ECHO = statement('test-text-array', (texts: Buffer) => Prisma.sql`SELECT ${texts}::text[] AS texts`);
+
+  test.each([
+    ['none', []],
+    ['one', ['a']],
+    ['nulls and blanks', [null, '', ' ', null]],
+    ['what would have to be escaped', ['{"a",b}', 'NULL', '\\', "'", 'a\nb\r\n\tc', '\u0001']],
+    ['characters of one to four bytes', ['aß密🔐', 'ü'.repeat(100_000)]],
+  ])('%s', async (_name, texts) => {
+    expect(await statements.rows(ECHO(textArray(texts)))).toEqual([{ texts }]);
+  });
+
+  test('half of a surrogate pair becomes U+FFFD, and NUL is refused', async () => {
+    expect(await statements.rows(ECHO(textArray(['a\ud800b'])))).toEqual([{ texts: ['a\ufffdb'] }]);
+    await expect(statements.rows(ECHO(textArray(['a\0b'])))).rejects.toThrow('invalid byte sequence');
   });
 });
 
