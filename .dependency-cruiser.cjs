@@ -1,4 +1,4 @@
-// The import rule of ARCHITECTURE.md: main → container → http, workers → features → adapters → config types, errors, logger.
+// The import rule of ARCHITECTURE.md: main → container → http, workers → features → adapters → config types, errors, ids, logger, redact.
 const ADAPTERS = '^src/(db|queue|smtp|dns|oauth2|pki|secrets|embedded)/';
 const FEATURES = '^src/(accounts|tls-material|certificates|certificate-requests|client-certificates|trusted-certificates|smtp-settings|smtp-tests|dns-settings|smtp-session-logs|support-bundle|email-templates|email-previews|event-types|subscriptions|users|events|emails|api-keys|audit-log|idempotency|secret-keys|installation|health)/';
 const TOP = '^src/(main|start|welcome|container|workers|worker-parts|sweep-steps|rotate-secret-key)\\.ts$';
