@@ -104,7 +104,7 @@ export interface ContainerOptions {
   logger: Logger;
 }
 
-/** Between two jobs of one process that name new events: under load each names many, and a job costs as much as to store some events. */
+/** Between two jobs of one process that name many new events: a job costs as much as to store some events. */
 const NUDGE_PAUSE_MS = 50;
 
 /** The one place where the parts are made. */

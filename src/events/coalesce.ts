@@ -1,11 +1,14 @@
+/** After so many items at once, or more, the pause is a whole one. */
+const MANY = 10;
+
 /**
- * Hands on together what is added. What comes alone waits for nothing: the next hand-on is `pauseMs` after the last one, so that under load they are few,
- * or at once when `max` items wait, which are never passed. `close` hands on what is left and waits for it.
+ * Hands on together what is added. What comes now and then waits for nothing; under load hand-ons are few, for there is a pause after each, of `pauseMs` when it
+ * had many items and shorter when it had few. Never more than `max` items at once, which do not wait. `close` hands on what is left and waits for it.
  */
 export class Coalescer<T> {
   private items: T[] = [];
   private timer: NodeJS.Timeout | undefined;
-  private last = -Infinity;
+  private earliest = -Infinity;
   private handing = new Set<Promise<unknown>>();
 
   constructor(
@@ -17,7 +20,7 @@ export class Coalescer<T> {
   add(items: readonly T[]): void {
     this.items.push(...items);
     while (this.items.length >= this.max) this.flush();
-    if (this.items.length > 0) this.timer ??= setTimeout(() => this.flush(), Math.max(0, this.last + this.pauseMs - performance.now()));
+    if (this.items.length > 0) this.timer ??= setTimeout(() => this.flush(), Math.max(0, this.earliest - performance.now()));
   }
 
   async close(): Promise<void> {
@@ -28,8 +31,9 @@ export class Coalescer<T> {
   private flush(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
-    this.last = performance.now();
-    const handed = this.handOn(this.items.splice(0, this.max)).catch(() => undefined); // handOn reports its own faults
+    const items = this.items.splice(0, this.max);
+    this.earliest = performance.now() + this.pauseMs * Math.min(1, items.length / MANY);
+    const handed = this.handOn(items).catch(() => undefined); // handOn reports its own faults
     this.handing.add(handed);
     void handed.finally(() => this.handing.delete(handed));
   }

@@ -23,19 +23,30 @@ describe('a coalescer', () => {
     expect(handed).toEqual([[1, 2, 3]]);
   });
 
-  test('hands on together what comes before its time is over', () => {
+  test('pauses after it had many items, and hands on together what comes meanwhile', () => {
     jest.useFakeTimers();
-    const { handed, coalescer } = recording(10, 20);
+    const many = Array.from({ length: 12 }, (_, index) => index);
+    const { handed, coalescer } = recording(100, 20);
+    coalescer.add(many);
+    jest.advanceTimersByTime(5);
+    expect(handed).toEqual([many]);
     coalescer.add([1]);
     jest.advanceTimersByTime(5);
-    expect(handed).toEqual([[1]]);
     coalescer.add([2]);
     jest.advanceTimersByTime(5);
-    coalescer.add([3]);
-    jest.advanceTimersByTime(5);
-    expect(handed).toEqual([[1]]);
+    expect(handed).toEqual([many]);
     jest.advanceTimersByTime(10);
-    expect(handed).toEqual([[1], [2, 3]]);
+    expect(handed).toEqual([many, [1, 2]]);
+  });
+
+  test('pauses little after it had few', () => {
+    jest.useFakeTimers();
+    const { handed, coalescer } = recording(100, 20);
+    for (const item of [1, 2, 3]) {
+      coalescer.add([item]);
+      jest.advanceTimersByTime(5);
+    }
+    expect(handed).toEqual([[1], [2], [3]]);
   });
 
   test('does not wait when it is full, and never hands on more than its size', async () => {
