@@ -7,8 +7,7 @@ import { FAN_OUT, SINGLE, subscribe } from './world.mjs';
 export const MAILS = 10_000;
 export const CONNECTIONS = 20;
 export const CLIENTS = 20;
-/** Before singles, of both sides: enough for the JIT compiler to have seen what is measured. */
-export const WARM_UP = 3_000;
+export const WARM_UP = 1_000;
 export const ROUNDS = 3;
 
 export const PROPERTIES = { AccountName: 'svc-backup', AssetName: 'db-server-17', AssetNetworkAddress: '192.0.2.17', ErrorMessage: 'The password does not match.' };
