@@ -10,7 +10,7 @@ import { endLeftover } from './leftover.js';
 import { lockDataFolder, type Lock } from './lock.js';
 import { LogFile } from './log-file.js';
 import { findPlace, openDataFolder, recordPlace, type Place } from './place.js';
-import { DATABASE, ROLE } from './settings.js';
+import { DATABASE, ROLE, type ServerSettings } from './settings.js';
 import { Supervisor } from './supervisor.js';
 
 export interface EmbeddedPostgres {
@@ -31,6 +31,8 @@ export interface EmbeddedPostgresOptions {
   notice: (text: string) => void;
   /** As root: where a database is kept whose account cannot enter `dataDir`. */
   systemDir?: string;
+  /** Of Postgres, beside Mailroom's or instead of them. */
+  settings?: ServerSettings;
 }
 
 /**
@@ -63,14 +65,14 @@ async function startLocked(dataFolder: string, lock: Lock, options: EmbeddedPost
   const log = await LogFile.open(path.join(dataFolder, 'postgres.log'));
   await giveToOwner(log.path, dataFolder);
   try {
-    return await startIn(place, log, lock, options.logger);
+    return await startIn(place, log, lock, options);
   } catch (error) {
     await log.close();
     throw error;
   }
 }
 
-async function startIn(place: Place, log: LogFile, lock: Lock, logger: Logger): Promise<EmbeddedPostgres> {
+async function startIn(place: Place, log: LogFile, lock: Lock, { logger, settings }: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const binaries = await provideBinaries(place.store, place.account);
   await endLeftover(place.cluster, logger);
   const password = await provideCluster(place, binaries, log);
@@ -78,7 +80,7 @@ async function startIn(place: Place, log: LogFile, lock: Lock, logger: Logger): 
 
   const name = `mailroom-${randomBytes(8).toString('hex')}`;
   const guard = new Guard(place.cluster, name, place.account, logger);
-  const server = await Supervisor.start({ place, binaries, log, name }, logger).catch(async (error: unknown) => {
+  const server = await Supervisor.start({ place, binaries, log, name, settings }, logger).catch(async (error: unknown) => {
     await guard.release();
     throw error;
   });

@@ -8,7 +8,7 @@ import { readPostmasterFile } from './leftover.js';
 import { usefulLine, type LogFile } from './log-file.js';
 import type { Place } from './place.js';
 import { cannotRun, launchOptions } from './run.js';
-import { serverArguments } from './settings.js';
+import { serverArguments, type ServerSettings } from './settings.js';
 
 export interface ServerOptions {
   place: Place;
@@ -16,6 +16,7 @@ export interface ServerOptions {
   log: LogFile;
   /** The cluster_name. */
   name: string;
+  settings?: ServerSettings | undefined;
 }
 
 /** A running Postgres, our own child. */
@@ -70,8 +71,8 @@ export async function stopServer({ process: child }: Server): Promise<void> {
 
 export const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
 
-async function launch({ place, binaries, log, name }: ServerOptions, port: number): Promise<Server> {
-  const child = spawn(binaries.postgres, serverArguments(place.cluster, port, name), {
+async function launch({ place, binaries, log, name, settings }: ServerOptions, port: number): Promise<Server> {
+  const child = spawn(binaries.postgres, serverArguments(place.cluster, port, name, settings), {
     ...launchOptions(place.account), stdio: ['ignore', log.descriptor, log.descriptor],
   });
   await once(child, 'spawn').catch((cause: Error) => { throw cannotRun(binaries.postgres, place.account, cause); });

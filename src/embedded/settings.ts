@@ -9,7 +9,7 @@ export const INITDB_OPTIONS = [
 ];
 
 /** For one machine that does other work too. Given on the command line, so that a newer Mailroom's values apply to an older database. */
-const SETTINGS: Record<string, string> = {
+const SETTINGS: ServerSettings = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '', // their paths are limited to 107 bytes, and nobody needs them
   fsync: 'on',
@@ -33,8 +33,14 @@ const SETTINGS: Record<string, string> = {
   log_error_verbosity: 'terse',
 };
 
-/** @param name what `ps` shows and by which the guard knows this server: unique for each owner. */
-export function serverArguments(cluster: string, port: number, name: string): string[] {
-  const settings = { ...SETTINGS, cluster_name: name };
+/** Settings of Postgres by their names. */
+export type ServerSettings = Readonly<Record<string, string>>;
+
+/**
+ * @param name what `ps` shows and by which the guard knows this server: unique for each owner.
+ * @param own beside Mailroom's, or instead of them.
+ */
+export function serverArguments(cluster: string, port: number, name: string, own: ServerSettings = {}): string[] {
+  const settings = { ...SETTINGS, ...own, cluster_name: name };
   return ['-D', cluster, '-p', String(port), ...Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`])];
 }

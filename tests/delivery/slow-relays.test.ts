@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { MAX_ADDRESSES } from '../../src/dns/resolve.js';
 import { type DnsServer, startDnsServer, type Zone } from '../setup/dns-server.js';
 import { startMailroom, type TestMailroom } from '../setup/mailroom.js';
@@ -18,9 +18,13 @@ const SLACK_MS = 15_000;
 const WHOLE_TEST_MS = 2 * LIMIT_MS + 2 * SLACK_MS;
 
 const closers: (() => Promise<unknown>)[] = [];
-afterAll(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-}, 60_000);
+/** So many of them are for all tests, the others for one. */
+let lasting = 0;
+const closeAfter = async (kept: number): Promise<void> => {
+  for (const close of closers.splice(kept).reverse()) await close();
+};
+afterEach(() => closeAfter(lasting), 60_000);
+afterAll(() => closeAfter(0), 60_000);
 
 interface Email { status: string; sentAt: string | null; attempts: { code: string | null; message: string | null; outcome: string; address: string | null }[] }
 
@@ -90,6 +94,7 @@ onLinux('relays that take all the time there is', () => {
       await trickle(peer, Buffer.concat([Buffer.of(0x16, 3, 3, 0x40, 0), Buffer.alloc(1_000)]), 1_000);
     });
     waiting = { greeting: await begin(plain.port), handshake: await begin(secure.port, { security: 'startTls', verifyCertificate: false }) };
+    lasting = closers.length;
   }, 60_000);
 
   describe('a name with 1,000 addresses', () => {

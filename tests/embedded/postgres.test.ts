@@ -68,6 +68,11 @@ describe('a database of its own', () => {
     expect(await query(url, "SELECT upper('ärger') AS upper")).toEqual([{ upper: 'ÄRGER' }]);
   });
 
+  test('takes settings instead of its own', async () => {
+    const { url } = (running = await startEmbeddedPostgres({ dataDir: await dataFolder('more'), logger, notice: () => undefined, systemDir: path.join(folder, 'system'), settings: { max_connections: '120' } }));
+    expect(await query(url, "SELECT current_setting('max_connections') AS connections, current_setting('fsync') AS fsync")).toEqual([{ connections: '120', fsync: 'on' }]);
+  });
+
   test('takes only the right password, which is in a 0600 file', async () => {
     const dataDir = await dataFolder('password');
     const { url } = await start(dataDir);

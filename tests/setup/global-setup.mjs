@@ -9,6 +9,8 @@ import { startEmbeddedPostgres } from '../../dist/embedded/postgres.js';
 import { migrate } from '../../dist/db/migrate.js';
 import { RECORD } from '../contract/record.mjs';
 
+/** A Mailroom takes up to 22, and a test file may have several: Postgres' own 100 would turn them away when the machine is slow. */
+const CONNECTIONS = { max_connections: '500' };
 const TEMPLATE = `mailroom_template_${process.pid}`;
 
 export default async function setUp() {
@@ -32,7 +34,7 @@ async function newRecord() {
 
 async function ownServer() {
   const dataDir = await mkdtemp(join(tmpdir(), 'mailroom-tests-'));
-  const postgres = await startEmbeddedPostgres({ dataDir, logger: pino({ level: 'silent' }), notice: () => undefined });
+  const postgres = await startEmbeddedPostgres({ dataDir, logger: pino({ level: 'silent' }), notice: () => undefined, settings: CONNECTIONS });
   globalThis.mailroomTestRun = {
     stop: async () => {
       await postgres.stop();
