@@ -28,8 +28,8 @@ async function dataFolder(name: string): Promise<string> {
   return path.join(folder, name);
 }
 
-const start = async (dataDir: string): Promise<EmbeddedPostgres> =>
-  (running = await startEmbeddedPostgres({ dataDir, logger, notice: () => undefined, systemDir: path.join(folder, 'system') }));
+const start = async (dataDir: string, settings = {}): Promise<EmbeddedPostgres> =>
+  (running = await startEmbeddedPostgres({ dataDir, logger, notice: () => undefined, systemDir: path.join(folder, 'system'), settings }));
 
 const failure = async (dataDir: string): Promise<Error> => start(dataDir).then(() => { throw new Error('it started'); }, (error: Error) => error);
 
@@ -69,7 +69,7 @@ describe('a database of its own', () => {
   });
 
   test('takes settings instead of its own', async () => {
-    const { url } = (running = await startEmbeddedPostgres({ dataDir: await dataFolder('more'), logger, notice: () => undefined, systemDir: path.join(folder, 'system'), settings: { max_connections: '120' } }));
+    const { url } = await start(await dataFolder('more'), { max_connections: '120' });
     expect(await query(url, "SELECT current_setting('max_connections') AS connections, current_setting('fsync') AS fsync")).toEqual([{ connections: '120', fsync: 'on' }]);
   });
 

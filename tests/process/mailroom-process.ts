@@ -17,7 +17,6 @@ export const SHARED = { PORT: '0', MAILROOM_ADMIN_KEY: ADMIN_KEY, MAILROOM_SECRE
 export const STOP_LIMIT_MS = 10_000;
 
 const MAIN = resolve('dist/main.js');
-/** Its answers are judged by the contract, too. */
 const OBSERVE = resolve('tests/contract/observe-process.mjs');
 const RECORD = 'CONTRACT_RECORD';
 const READY_MS = 45_000;
@@ -30,15 +29,20 @@ export interface Ended {
   signal: NodeJS.Signals | null;
 }
 
-/** Mailroom as people start it: `node dist/main.js`, with nothing in its environment but what the test gives. */
+/** `node dist/main.js`, whose answers are judged by the contract, too. */
+const PROGRAM = [process.execPath, '--import', OBSERVE, MAIN];
+
+/** Mailroom as people start it, with nothing in its environment but what the test gives. */
 export class MailroomProcess {
   stdout = '';
   stderr = '';
   readonly ended: Promise<Ended>;
   private readonly child: ChildProcess;
+  private readonly leadsGroup: boolean;
 
-  constructor(readonly env: Record<string, string>, account: { uid?: number; gid?: number } = {}) {
-    this.child = spawn(process.execPath, ['--import', OBSERVE, MAIN], { env: { ...env, [RECORD]: process.env[RECORD]! }, stdio: ['ignore', 'pipe', 'pipe'], ...account });
+  constructor(readonly env: Record<string, string>, options: { uid?: number; gid?: number; detached?: boolean } = {}, [program, ...args] = PROGRAM) {
+    this.child = spawn(program!, args, { env: { ...env, [RECORD]: process.env[RECORD]! }, stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    this.leadsGroup = options.detached === true;
     this.ended = once(this.child, 'close').then(([code, signal]: unknown[]) => ({ code, signal }) as Ended);
     this.child.stdout!.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
     this.child.stderr!.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
@@ -82,9 +86,10 @@ export class MailroomProcess {
     return { ...ended, ms: Date.now() - began };
   }
 
-  /** At once, whatever it does; harmless when it has ended. */
+  /** At once, whatever it does, and with it its group when it leads one; harmless when it has ended. */
   async kill(): Promise<void> {
-    if (this.running) this.child.kill('SIGKILL');
+    if (this.leadsGroup) attempt(() => process.kill(-this.pid, 'SIGKILL'), false);
+    else if (this.running) this.child.kill('SIGKILL');
     await this.ended;
   }
 
@@ -112,6 +117,13 @@ export function startProcess(env: Record<string, string>, account?: { uid: numbe
   const mailroom = new MailroomProcess(env, account);
   started.push(mailroom);
   return mailroom;
+}
+
+/** As `startProcess`, by `npm start`, in a process group of its own as a terminal's shell makes one. A signal goes to npm alone. */
+export function startWithNpm(env: Record<string, string>): MailroomProcess {
+  const npm = new MailroomProcess({ ...env, PATH: process.env['PATH']! }, { detached: true }, ['npm', 'start']);
+  started.push(npm);
+  return npm;
 }
 
 /** Runs at the end of the test, after the processes have ended; the last one given first. */
@@ -170,15 +182,15 @@ export function processesIn(folder: string): string[] {
   });
 }
 
-const read = (file: string): string => attempt(() => readFileSync(file, 'utf8').replaceAll('\0', ' '));
-const link = (file: string): string => attempt(() => readlinkSync(file));
+const read = (file: string): string => attempt(() => readFileSync(file, 'utf8').replaceAll('\0', ' '), '');
+const link = (file: string): string => attempt(() => readlinkSync(file), '');
 
 /** Processes end while one looks at them. */
-function attempt(look: () => string): string {
+function attempt<T>(look: () => T, whenGone: T): T {
   try {
     return look();
   } catch {
-    return '';
+    return whenGone;
   }
 }
 

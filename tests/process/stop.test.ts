@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { honestUntil, lies, type ScriptedServer, startScriptedServer, startSmtpSink } from '../setup/smtp-servers.js';
 import { waitFor } from '../setup/wait.js';
 import {
-  allSent, atEnd, copiesById, emailsOf, type MailroomProcess, makeDataFolder, processesIn, processTest, publish, startProcess, STOP_LIMIT_MS, subscribe, useRelay,
+  allSent, atEnd, copiesById, emailsOf, type MailroomProcess, makeDataFolder, processesIn, processTest, publish, startProcess, startWithNpm, STOP_LIMIT_MS, subscribe, useRelay,
 } from './mailroom-process.js';
 
 const MAILS = 15;
@@ -104,6 +104,45 @@ processTest('a slow relay that never answers QUIT, and a client that never ends 
   expect(processesIn(dataDir)).toEqual([]);
   const next = await startProcess(env).ready();
   expect(await emailsOf(next.as(key), event)).toEqual([expect.objectContaining({ status: 'sent', messageId })]);
+});
+
+describe.each(['SIGTERM', 'SIGINT'] as const)('npm start, %s', (signal) => {
+  const ways: [string, (pid: number) => unknown][] = [
+    ['to npm alone, as a supervisor sends it', (pid) => process.kill(pid, signal)],
+    ['to all, as a terminal sends it, and once more by npm', (pid) => process.kill(-pid, signal)],
+  ];
+  for (const [name, send] of ways) processTest(`${name}: Mailroom and its database end in peace`, async () => {
+    const dataDir = await makeDataFolder();
+    const npm = await startWithNpm({ MAILROOM_DATA_DIR: dataDir, PORT: '0' }).ready();
+    send(npm.pid);
+    await waitFor(() => processesIn(dataDir), (left) => left.length === 0, STOP_LIMIT_MS);
+    expect(await npm.ended).toEqual({ code: 0, signal: null });
+  });
+});
+
+processTest('asked again a while later, it ends at once; the next start sends what was cut', async () => {
+  const { dataDir, env, key, mailroom } = await startEmbedded();
+  const silent = await startScriptedServer(lies.silentAfterFinalDot);
+  atEnd(() => silent.close());
+  await useRelay(mailroom.as(key), silent.port);
+  await subscribe(mailroom.as(key), 'ApplianceSick');
+  const event = await publish(mailroom.as(key), 'ApplianceSick');
+  const messageId = await handedOver(silent);
+
+  process.kill(mailroom.pid, 'SIGTERM');
+  const insist = setInterval(() => mailroom.running && process.kill(mailroom.pid, 'SIGTERM'), 100); // those of the first second are the same request
+  const { code } = await mailroom.ended;
+  clearInterval(insist);
+  expect(code).toBe(1);
+  await waitFor(() => processesIn(dataDir), (left) => left.length === 0, STOP_LIMIT_MS);
+  await silent.close();
+
+  const sink = await startSmtpSink();
+  atEnd(() => sink.close());
+  const next = await startProcess(env).ready();
+  await useRelay(next.as(key), sink.port);
+  await allSent(next.as(key), [event], 1);
+  expect([...copiesById(sink.mails)]).toEqual([[messageId, 1]]);
 });
 
 /** The Message-ID of the mail that a server has in whole. */
