@@ -82,7 +82,7 @@ processTest('SIGTERM in the middle of a start ends it, and leaves nothing runnin
   await waitFor(() => processesIn(env.MAILROOM_DATA_DIR), (left) => left.length === 0, 6_000);
 });
 
-processTest('a second Ctrl-C does not wait for what is under way; the database ends by itself', async () => {
+processTest('a second Ctrl-C, when the first is a second old, does not wait for what is under way; the database ends by itself', async () => {
   const dataDir = await makeDataFolder();
   const mailroom = await startProcess({ MAILROOM_DATA_DIR: dataDir, PORT: '0' }).ready();
   const silent = await startScriptedServer(lies.silentAfterFinalDot);
@@ -92,11 +92,10 @@ processTest('a second Ctrl-C does not wait for what is under way; the database e
   await subscribe(api, 'ApplianceSick');
   await publish(api, 'ApplianceSick');
   await waitFor(() => silent.lines.some((line) => line.includes('Message-ID:')), Boolean);
-  const first = mailroom.stop('SIGINT');
-  await waitFor(() => mailroom.stdout.includes('"signal":"SIGINT"'), Boolean);
-  const { code, ms } = await mailroom.stop('SIGINT');
+  const stopped = mailroom.stop('SIGINT');
+  const again = setInterval(() => mailroom.running && process.kill(mailroom.pid, 'SIGINT'), 100);
+  const { code, ms } = await stopped.finally(() => clearInterval(again));
   expect(code).toBe(1);
-  expect(ms).toBeLessThan(2_000);
-  await first;
+  expect(ms).toBeLessThan(3_000);
   await waitFor(() => processesIn(dataDir), (left) => left.length === 0, 6_000);
 });

@@ -120,31 +120,6 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('npm start, %s', (signal) => {
   });
 });
 
-processTest('asked again a while later, it ends at once; the next start sends what was cut', async () => {
-  const { dataDir, env, key, mailroom } = await startEmbedded();
-  const silent = await startScriptedServer(lies.silentAfterFinalDot);
-  atEnd(() => silent.close());
-  await useRelay(mailroom.as(key), silent.port);
-  await subscribe(mailroom.as(key), 'ApplianceSick');
-  const event = await publish(mailroom.as(key), 'ApplianceSick');
-  const messageId = await handedOver(silent);
-
-  process.kill(mailroom.pid, 'SIGTERM');
-  const insist = setInterval(() => mailroom.running && process.kill(mailroom.pid, 'SIGTERM'), 100); // those of the first second are the same request
-  const { code } = await mailroom.ended;
-  clearInterval(insist);
-  expect(code).toBe(1);
-  await waitFor(() => processesIn(dataDir), (left) => left.length === 0, STOP_LIMIT_MS);
-  await silent.close();
-
-  const sink = await startSmtpSink();
-  atEnd(() => sink.close());
-  const next = await startProcess(env).ready();
-  await useRelay(next.as(key), sink.port);
-  await allSent(next.as(key), [event], 1);
-  expect([...copiesById(sink.mails)]).toEqual([[messageId, 1]]);
-});
-
 /** The Message-ID of the mail that a server has in whole. */
 async function handedOver(server: ScriptedServer): Promise<string> {
   const heard = await waitFor(() => server.lines.find((line) => line.includes('Message-ID:')), (message) => message !== undefined);
